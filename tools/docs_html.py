@@ -85,8 +85,8 @@ def code(text):
 
 
 def limits(pairs):
-    parts = (escape(words) + (code(code) if code else "") for words, code in pairs)
-    return ", ".join(parts)
+    """`pairs`: (words, code), see docs_schema.Row."""
+    return ", ".join(escape(words) + (code(literal) if literal else "") for words, literal in pairs)
 
 
 def json_text(value):

@@ -1,7 +1,7 @@
 """What the documentation says about one operation: its parameters, body, replies, errors and a curl line.
 
 Entry point: OperationText. `page` is docs_page.Page; it knows the server's address, the permission
-matrix and which headers every operation takes, so that they are not told each time.
+matrix and what all operations have in common, so that it is not told each time.
 """
 
 import json
@@ -13,6 +13,7 @@ from docs_html import anchor_of, code, escape, inline, json_text, limits, prose,
 from spec_yaml import Map
 
 SIGNED_IN = "signed-in"
+DEFAULT = "default"  # the response to whatever is not listed
 SHOWN_IN_CURL = ("limit", "If-Match", "Idempotency-Key")  # besides what is required
 PARAMETER_HEADS = ("Name", "In", "Type", "Required", "Limits", "")
 
@@ -105,7 +106,8 @@ class OperationText:
 
     # ── replies ─────────────────────────────────────────────────────────────────────────────────
 
-    def _responses(self):
+    def responses(self):
+        """(status, what it resolves to, its description)."""
         for status, node in (self.node.get("responses") or {}).items():
             response = self.spec.deref(node)
             text = node.get("description") if isinstance(node, Map) else None
@@ -113,7 +115,7 @@ class OperationText:
 
     def _replies_html(self):
         out = []
-        for status, response, text in self._responses():
+        for status, response, text in self.responses():
             if not re.fullmatch(r"[23]..", status):
                 continue
             headers = ", ".join(code(name) for name in response.get("headers") or {})
@@ -134,14 +136,14 @@ class OperationText:
 
     def _errors_html(self):
         rows = [
-            [escape(status if status != "default" else "any"), prose(text)]
-            for status, _, text in self._responses()
-            if not re.fullmatch(r"[23]..", status)
+            [escape("any" if status == DEFAULT else status), prose(text)]
+            for status, _, text in self.responses()
+            if not re.fullmatch(r"[23]..", status) and (status, text) != (DEFAULT, self.page.refused)
         ]
         if not rows:
             return ""
-        table = table(("Status", "When"), rows)
-        return f'<details><summary>Errors, as <a href="#problem">problems</a></summary>\n{table}</details>\n'
+        when = table(("Status", "When"), rows)
+        return f'<details><summary>Errors, as <a href="#problem">problems</a></summary>\n{when}</details>\n'
 
     # ── curl ────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,7 +4,7 @@ Entry point: page_html(spec, matrix). What an operation's part looks like is in 
 """
 
 from docs_html import STYLE, anchor_of, code, escape, inline, json_text, prose, table
-from docs_operation import PARAMETER_HEADS, OperationText
+from docs_operation import DEFAULT, PARAMETER_HEADS, OperationText
 from docs_schema import SchemaText
 from spec_model import METHODS
 from spec_yaml import Map
@@ -19,7 +19,7 @@ class Page:
         document = spec.document
         self.info = document.get("info") or {}
         self.server = str((document.get("servers") or [{}])[0].get("url", "")).rstrip("/")
-        self.shared = set()
+        self.shared, self.refused = set(), None
         paths = document.get("paths") or {}
         self.operations = [
             OperationText(self, str(path), item, method)
@@ -27,16 +27,21 @@ class Page:
             for method in METHODS
             if isinstance(item, Map) and isinstance(item.get(method), Map)
         ]
-        self._share_headers()
+        self._share()
         self.tags = {str(tag.get("name")): str(tag.get("description") or "") for tag in document.get("tags") or []}
         for operation in self.operations:
             self.tags.setdefault(operation.tag, "")
 
-    def _share_headers(self):
-        """Request headers that every operation takes are told once."""
+    def _share(self):
+        """Request headers and the default response, when every operation has them, are told once."""
         for key in self.operations[0].parameters if self.operations else ():
             if key[0] == "header" and all(key in operation.parameters for operation in self.operations):
                 self.shared.add(key)
+        defaults = {
+            next((text for status, _, text in operation.responses() if status == DEFAULT), None)
+            for operation in self.operations
+        }
+        self.refused = defaults.pop() if len(defaults) == 1 else None
 
     def html(self):
         title, version = escape(self.info.get("title", "API")), escape(self.info.get("version", ""))
@@ -46,7 +51,8 @@ class Page:
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n"
             f'<header>\n<h1>{title}</h1>\n<p class="dim">{version} · <a href="/openapi.json">openapi.json</a></p>\n'
-            f"<p>{inline(str(self.info.get('summary') or ''))}</p>\n</header>\n{self._contents()}<main>\n{self._introduction()}{sections}</main>\n</body>\n</html>\n"
+            f"<p>{inline(str(self.info.get('summary') or ''))}</p>\n</header>\n"
+            f"{self._contents()}<main>\n{self._introduction()}{sections}</main>\n</body>\n</html>\n"
         )
 
     def _of(self, tag):
@@ -76,7 +82,8 @@ class Page:
         out.append(f"\n<h4>Servers</h4>\n<ul>\n{servers}</ul>\n" if servers else "")
         if self.shared:
             first = self.operations[0]
-            rows = [first.parameter_row(*key, first.parameters[key]) for key in first.parameters if key in self.shared]
+            shared = [(key, value) for key, value in first.parameters.items() if key in self.shared]
+            rows = [first.parameter_row(*key, parameter) for key, parameter in shared]
             out.append("<h4>Headers that every request may carry</h4>\n" + table(PARAMETER_HEADS, rows))
         out.append(f"<h4>To run the examples</h4>\n<pre>{escape(self._token_line())}</pre>\n")
         return "".join(out) + "</section>\n" + self._permissions() + self._problem()
@@ -103,6 +110,7 @@ class Page:
         schema = self.spec.resolve("#/components/schemas/Problem")
         out = '<section>\n<h2 id="problem">Problems</h2>\n'
         out += "<p>Every error is answered as <code>application/problem+json</code>.</p>\n"
+        out += prose(self.refused) + "\n"
         if isinstance(schema, Map):
             rows = self.schemas.rows(schema)
             cells = [[code(row.name), escape(row.kind), prose(row.description)] for row in rows]

@@ -193,6 +193,6 @@ class SchemaText:
         if flat.get("type") == "array":
             return [self.example(flat.get("items"), depth + 1)]
         if flat.get("type") == "object":
-            members = flat.get("properties") or {}
-            return {name: self.example(members[name], depth + 1) for name in flat.get("required", []) if name in members}
+            members, required = flat.get("properties") or {}, flat.get("required", [])
+            return {name: self.example(members[name], depth + 1) for name in required if name in members}
         return SAMPLES.get(flat.get("format"), BLANKS.get(flat.get("type")))

@@ -237,7 +237,6 @@ CREATE FUNCTION org_change(org uuid, change jsonb, expected integer, scope ltree
 DECLARE
     o org;
     target org;
-    child_kind text;
 BEGIN
     IF change ? 'parent_id' THEN
         PERFORM pg_advisory_xact_lock(hashtextextended('org tree', 0));

@@ -140,7 +140,8 @@ $$;
 -- has passed since the last one. Otherwise started and ended are the client's claim (already
 -- corrected for its clock), for study done offline.
 -- Returns the units that were new in the claim and in the credit, or a problem code for this report.
--- The reports of one member are merged one after the other.
+-- The reports of one member are merged one after the other, and none while the course is changed:
+-- whoever recounts a course holds its lock exclusively, in a statement before (course_lock).
 CREATE FUNCTION progress_merge(member uuid, lesson uuid, stretches jsonb, at_position integer,
                                started timestamptz, ended timestamptz, live boolean,
                                speed_percent integer, first_report_s integer, offline_days integer)
@@ -163,6 +164,8 @@ DECLARE
     changed uuid;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('progress ' || member::text, 0));
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('course ' || x.course_id::text, 0))
+       FROM lesson x WHERE x.lesson_id = lesson;
     SELECT * INTO l FROM lesson x WHERE x.lesson_id = lesson;
     IF FOUND THEN
         SELECT * INTO c FROM course x WHERE x.course_id = l.course_id;
@@ -260,8 +263,9 @@ BEGIN
 END
 $$;
 
--- Recounts a course after its lessons have changed: its own totals and every member's sum.
--- Completed lessons stay completed whatever the new rule says.
+-- Recounts a course after its lessons have changed: its own totals and every member's sum. What is
+-- complete under the new rules becomes so; what was complete stays so, whatever the new rule says.
+-- The caller holds the lock of the course.
 CREATE FUNCTION course_recount(course uuid) RETURNS void
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -273,6 +277,10 @@ BEGIN
     UPDATE lesson_progress p SET credited = l.length, version = p.version + 1, updated_at = now()
       FROM lesson l
      WHERE l.course_id = course AND p.lesson_id = l.lesson_id AND p.credited > l.length;
+    UPDATE lesson_progress p SET completed_at = now(), version = p.version + 1, updated_at = now()
+      FROM lesson l
+     WHERE l.course_id = course AND l.removed_at IS NULL AND p.lesson_id = l.lesson_id
+       AND p.completed_at IS NULL AND lesson_complete(l.rule, l.rule_percent, l.length, p.credited, p.claimed);
     UPDATE course_progress p
        SET lessons_done = t.done, covered_s = t.covered, version = p.version + 1, updated_at = now()
       FROM (SELECT cp.member_id, count(lp.completed_at) FILTER (WHERE l.lesson_id IS NOT NULL) AS done,

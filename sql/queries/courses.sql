@@ -57,9 +57,13 @@ SELECT refuse_if(CASE WHEN NOT EXISTS (SELECT FROM home) THEN 'outside_scope'
             THEN 'id_taken' END,
        CASE WHEN NOT EXISTS (SELECT FROM home) THEN 'org_id' ELSE 'course_id' END)
 
+-- name: course_lock :exec
+-- The first step of every change of what is in a course, alone so that the next steps see what
+-- those before it have committed. Reports of progress hold the same lock shared.
+SELECT pg_advisory_xact_lock(hashtextextended('course ' || :course_id::uuid::text, 0))
+
 -- name: course_manageable :one
--- A step before every change of a course or what is in it: may the caller, and is it the version
--- they have seen? Locks the course, so that its totals and its order stay true.
+-- The step after it: may the caller change the course?
 WITH target AS (
     SELECT c.status, c.version FROM course c JOIN org o USING (org_id)
      WHERE c.course_id = :course_id::uuid

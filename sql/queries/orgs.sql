@@ -25,6 +25,10 @@ SELECT o.org_id, o.parent_id, o.kind, o.name, o.short_name, nlevel(o.path) - 1 A
         OR o.path @> (SELECT mo.path FROM member m JOIN org mo USING (org_id) WHERE m.member_id = :subject::uuid)
         OR o.path <@ (SELECT mo.path FROM member m JOIN org mo USING (org_id) WHERE m.member_id = :subject::uuid))
 
+-- name: org_tree_hold :exec
+-- Before a new organisation takes its path from its parent's: no move may be under way.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('org tree', 0))
+
 -- name: org_create :one
 WITH parent AS (
     SELECT o.org_id, o.path, o.kind FROM org o

@@ -18,8 +18,8 @@
 #define SLOTS 64 /* workers are fewer */
 
 /* Upper bounds in microseconds of the latency histogram. */
-static const uint64_t bounds[] = {500,   1000,   2500,   5000,    10000,   25000,
-                                  50000, 100000, 250000, 1000000, 5000000};
+static const uint64_t bounds[] = {500,   1000,   2500,   5000,    10000,  25000,
+				  50000, 100000, 250000, 1000000, 5000000};
 #define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
 
 struct slot {
@@ -29,7 +29,8 @@ struct slot {
 	_Atomic uint64_t clients_gone;
 	_Atomic uint64_t log_dropped;
 	_Atomic uint64_t db_calls, db_errors, db_refused, db_timeouts, db_reconnects;
-	_Atomic int64_t requests_pending, connections, db_ready, db_wanted, db_waiting, db_in_flight;
+	_Atomic int64_t requests_pending, connections, db_ready, db_wanted, db_waiting,
+	    db_in_flight;
 	_Atomic int64_t pid;
 };
 
@@ -42,8 +43,8 @@ static struct slot *mine(void)
 
 int metrics_init(void)
 {
-	slots = mmap(NULL, sizeof(*slots) * SLOTS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-	             -1, 0);
+	slots = mmap(NULL, sizeof(*slots) * SLOTS, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return slots == MAP_FAILED ? -1 : 0;
 }
 
@@ -92,7 +93,8 @@ void metrics_client_gone(void)
 
 static void describe(struct buf *out, const char *name, const char *kind, const char *help)
 {
-	buf_printf(out, "# HELP partystudy_%s %s\n# TYPE partystudy_%s %s\n", name, help, name, kind);
+	buf_printf(out, "# HELP partystudy_%s %s\n# TYPE partystudy_%s %s\n", name, help, name,
+		   kind);
 }
 
 #define EACH_WORKER(at)                                                                            \
@@ -112,27 +114,28 @@ static void describe(struct buf *out, const char *name, const char *kind, const 
 		describe(out, name, "gauge", help);                                                \
 		EACH_WORKER(s)                                                                     \
 		buf_printf(out, "partystudy_%s{worker=\"%d\"} %" PRId64 "\n", name,                \
-		           (int)(s - slots), (int64_t)s->member);                                  \
+			   (int)(s - slots), (int64_t)s->member);                                  \
 	} while (0)
 
 static void write_requests(struct buf *out)
 {
 	describe(out, "requests_total", "counter", "Replies sent, by class of status.");
-	for (int class = 2; class < 6; class++) {
+	for (int class = 2; class < 6; class ++) {
 		uint64_t sum = 0;
 
 		EACH_WORKER(s) sum += s->by_class[class];
-		buf_printf(out, "partystudy_requests_total{class=\"%dxx\"} %" PRIu64 "\n", class, sum);
+		buf_printf(out, "partystudy_requests_total{class=\"%dxx\"} %" PRIu64 "\n", class,
+			   sum);
 	}
 	describe(out, "requests_by_worker_total", "counter", "Replies sent, by worker.");
 	EACH_WORKER(s)
 	{
 		uint64_t sum = 0;
 
-		for (int class = 1; class < 6; class++)
+		for (int class = 1; class < 6; class ++)
 			sum += s->by_class[class];
 		buf_printf(out, "partystudy_requests_by_worker_total{worker=\"%d\"} %" PRIu64 "\n",
-		           (int)(s - slots), sum);
+			   (int)(s - slots), sum);
 	}
 }
 
@@ -144,8 +147,9 @@ static void write_latency(struct buf *out)
 	for (size_t i = 0; i <= BOUNDS; i++) {
 		EACH_WORKER(s) seen += s->latency[i];
 		if (i < BOUNDS)
-			buf_printf(out, "partystudy_request_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
-			           (double)bounds[i] / 1e6, seen);
+			buf_printf(out,
+				   "partystudy_request_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+				   (double)bounds[i] / 1e6, seen);
 	}
 	EACH_WORKER(s) total_us += s->latency_us;
 	buf_printf(out, "partystudy_request_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", seen);
@@ -158,7 +162,8 @@ void metrics_write(struct buf *out)
 	write_requests(out);
 	write_latency(out);
 	COUNTER(out, clients_gone, "clients_gone_total", "Clients that left before their reply.");
-	COUNTER(out, log_dropped, "log_lines_dropped_total", "Log lines that could not be written.");
+	COUNTER(out, log_dropped, "log_lines_dropped_total",
+		"Log lines that could not be written.");
 	COUNTER(out, db_calls, "db_calls_total", "Units of work sent to PostgreSQL.");
 	COUNTER(out, db_errors, "db_errors_total", "Units of work that failed.");
 	COUNTER(out, db_refused, "db_refused_total", "Units of work refused: the queue was full.");

@@ -39,6 +39,7 @@
 #define REFRESH_MS   2000
 
 static volatile sig_atomic_t stop_wanted;
+static pid_t parent;
 
 /* ── the parent ─────────────────────────────────────────────────────────────────────────────── */
 
@@ -88,6 +89,10 @@ void kore_parent_configure(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 
+	/* What Kore has printed so far would come out again from each worker. */
+	(void)fflush(stdout);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	parent = getpid();
 	check(conf_load(error, sizeof error), error);
 	check(seed_json(), "no random numbers from the system");
 	check(throttle_init(), "no shared memory for the brake on log-ins");
@@ -110,20 +115,6 @@ static void on_stop_signal(int sig)
 	stop_wanted = 1;
 }
 
-/*
- * The parent has gone, or is going. Kore will free the connection to it and yet send a last message
- * over it when the worker ends: that one goes nowhere.
- */
-static void on_parent_gone(struct connection *c)
-{
-	static struct connection nowhere;
-	(void)c;
-	TAILQ_INIT(&nowhere.send_queue);
-	nowhere.fd = -1;
-	worker->msg[1] = &nowhere;
-	stop_wanted = 1;
-}
-
 static void take_signals(void)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGQUIT};
@@ -132,7 +123,6 @@ static void take_signals(void)
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		(void)sigaction(signals[i], &action, NULL);
 	(void)signal(SIGHUP, SIG_IGN);
-	worker->msg[1]->disconnect = on_parent_gone;
 }
 
 /* The calls that no request waits for any more (clients that went away) may still be running. */
@@ -175,6 +165,8 @@ static void on_tick(void *arg, uint64_t now)
 {
 	(void)arg;
 	(void)now;
+	if (getppid() != parent)
+		stop_wanted = 1;
 	request_worker_tick();
 }
 

@@ -55,7 +55,8 @@ static const char *status_text(int status)
 
 /* ── problems ───────────────────────────────────────────────────────────────────────────────── */
 
-static void problem_errors(struct jsonw *w, const struct field_error *errors, enum language language)
+static void problem_errors(struct jsonw *w, const struct field_error *errors,
+			   enum language language)
 {
 	jsonw_key(w, "errors");
 	jsonw_array_open(w);
@@ -73,7 +74,7 @@ static void problem_errors(struct jsonw *w, const struct field_error *errors, en
 }
 
 void reply_problem_body(struct buf *out, enum problem problem, const struct field_error *errors,
-                        enum language language, const char *request_id)
+			enum language language, const char *request_id)
 {
 	const struct problem_info *info = problem_info(problem);
 	const char *title = language == LANGUAGE_EN ? info->en : info->zh;
@@ -160,7 +161,7 @@ static void head_problem(struct buf *head, enum problem problem, enum language l
 }
 
 void reply_refusal(struct buf *out, enum problem problem, enum language language,
-                   const char *request_id)
+		   const char *request_id)
 {
 	struct buf body;
 	char fresh[UUID_TEXT];
@@ -184,7 +185,8 @@ void reply_refusal(struct buf *out, enum problem problem, enum language language
 
 static void head_allow(struct buf *head, unsigned allowed)
 {
-	static const char *const names[METHOD_COUNT] = {"GET, HEAD", "POST", "PUT", "PATCH", "DELETE"};
+	static const char *const names[METHOD_COUNT] = {"GET, HEAD", "POST", "PUT", "PATCH",
+							"DELETE"};
 
 	buf_puts(head, "allow: OPTIONS");
 	for (int method = 0; method < METHOD_COUNT; method++) {
@@ -197,7 +199,8 @@ static void head_allow(struct buf *head, unsigned allowed)
 }
 
 /* The same request with the next cursor (RFC 8288). */
-static void head_link(struct buf *head, const struct reply *reply, const struct reply_context *context)
+static void head_link(struct buf *head, const struct reply *reply,
+		      const struct reply_context *context)
 {
 	const char *part = context->query != NULL ? context->query : "";
 
@@ -222,7 +225,8 @@ static void head_rate(struct buf *head, const struct reply *reply)
 {
 	buf_printf(head, "retry-after: %d\r\n", reply->retry_after_s);
 	if (reply->status == 429)
-		buf_printf(head, "ratelimit: limit=1, remaining=0, reset=%d\r\n", reply->retry_after_s);
+		buf_printf(head, "ratelimit: limit=1, remaining=0, reset=%d\r\n",
+			   reply->retry_after_s);
 }
 
 /* ── entity tags ────────────────────────────────────────────────────────────────────────────── */
@@ -234,7 +238,8 @@ static void tag_by_content(struct reply *reply)
 	unsigned char hash[crypto_shorthash_siphashx24_BYTES];
 	char hex[2 * sizeof(hash) + 1];
 
-	crypto_shorthash_siphashx24(hash, (const unsigned char *)reply->body.data, reply->body.len, key);
+	crypto_shorthash_siphashx24(hash, (const unsigned char *)reply->body.data, reply->body.len,
+				    key);
 	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
 	(void)snprintf(reply->etag, sizeof(reply->etag), "\"%s\"", hex);
 }
@@ -268,7 +273,7 @@ static void finish_body(struct reply *reply, const struct reply_context *context
 	if (reply->problem != PROBLEM_NONE) {
 		buf_reset(&reply->body);
 		reply_problem_body(&reply->body, reply->problem, reply->errors, context->language,
-		                   context->request_id);
+				   context->request_id);
 		reply->etag[0] = '\0';
 		return;
 	}

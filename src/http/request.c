@@ -2,8 +2,8 @@
  * request: see request.h. The order in a request's life is the order of the functions here.
  *
  * Two owners hold a request: Kore, until its http_request is freed (on_free), and whatever is in
- * flight for it. When the client goes away Kore frees first: on_free tells the op to abandon what is
- * in flight, so that nothing calls back into freed memory.
+ * flight for it. When the client goes away Kore frees first: on_free tells the op to abandon what
+ * is in flight, so that nothing calls back into freed memory.
  */
 #include "http/request.h"
 
@@ -112,7 +112,8 @@ static const char *header(struct request *rq, const char *name)
 
 static bool request_id_ok(const char *text)
 {
-	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:");
+	size_t len =
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:");
 
 	return len > 0 && len <= 64 && text[len] == '\0';
 }
@@ -160,7 +161,7 @@ static bool read_if_match(struct request *rq)
 	if (len < 3 || len > 11 || text[0] != '"' || text[len - 1] != '"' ||
 	    strspn(text + 1, "0123456789") != len - 2) {
 		op_field_error(&rq->op, "If-Match", "pattern", "须为读取时得到的 ETag",
-		               "must be an ETag that a read has given");
+			       "must be an ETag that a read has given");
 		return false;
 	}
 	memcpy(rq->op.if_match, text + 1, len - 2);
@@ -174,8 +175,9 @@ static bool read_idempotency_key(struct request *rq)
 	if (text == NULL || !rq->op.operation->idempotent_key)
 		return true;
 	if (!request_id_ok(text)) {
-		op_field_error(&rq->op, "Idempotency-Key", "pattern", "须为 1 至 64 个字母、数字或 - _ . :",
-		               "must be 1 to 64 letters, digits or - _ . :");
+		op_field_error(&rq->op, "Idempotency-Key", "pattern",
+			       "须为 1 至 64 个字母、数字或 - _ . :",
+			       "must be 1 to 64 letters, digits or - _ . :");
 		return false;
 	}
 	rq->op.idempotency_key = text;
@@ -213,8 +215,8 @@ static bool media_type_is(const char *given, const char *type)
 {
 	size_t len = strlen(type);
 
-	return strncasecmp(given, type, len) == 0 && (given[len] == '\0' || given[len] == ';' ||
-	                                              given[len] == ' ');
+	return strncasecmp(given, type, len) == 0 &&
+	       (given[len] == '\0' || given[len] == ';' || given[len] == ' ');
 }
 
 static enum problem read_body(struct request *rq)
@@ -228,14 +230,15 @@ static enum problem read_body(struct request *rq)
 	if (!op->operation->large_body && req->http_body_length > (size_t)conf()->body_max)
 		return PROBLEM_body_too_large;
 	type = header(rq, "content-type");
-	if (type == NULL || !(media_type_is(type, "application/json") ||
-	                      (op->operation->merge_patch &&
-	                       media_type_is(type, "application/merge-patch+json"))))
+	if (type == NULL ||
+	    !(media_type_is(type, "application/json") ||
+	      (op->operation->merge_patch && media_type_is(type, "application/merge-patch+json"))))
 		return PROBLEM_unsupported_media_type;
 	op->body_text = "";
 	if (req->http_body != NULL) { /* its offset is back at 0 once the body is complete */
 		op->body_len = req->http_body_length;
-		op->body_text = arena_strndup(op->arena, (const char *)req->http_body->data, op->body_len);
+		op->body_text =
+		    arena_strndup(op->arena, (const char *)req->http_body->data, op->body_len);
 	}
 	return op->body_text != NULL ? PROBLEM_NONE : PROBLEM_internal_error;
 }
@@ -253,7 +256,8 @@ static enum problem prepare(struct request *rq, const struct route_match *match)
 		problem = read_body(rq);
 	if (problem != PROBLEM_NONE)
 		return problem;
-	op->values = arena_alloc(op->arena, sizeof(*op->values) * (size_t)(op->operation->nfields + 1));
+	op->values =
+	    arena_alloc(op->arena, sizeof(*op->values) * (size_t)(op->operation->nfields + 1));
 	if (op->values == NULL)
 		return PROBLEM_internal_error;
 	headers_ok = read_idempotency_key(rq);
@@ -300,7 +304,8 @@ static void route(struct request *rq)
 
 	router_find(method, rq->http->path, strlen(rq->http->path), &match);
 	if (match.operation == NULL || !known) {
-		rq->allowed = match.operation != NULL ? match.allowed | (1u << method) : match.allowed;
+		rq->allowed =
+		    match.operation != NULL ? match.allowed | (1u << method) : match.allowed;
 		if (rq->allowed == 0)
 			op_fail(op, PROBLEM_not_found);
 		else if (!known)

@@ -33,6 +33,8 @@ KORE_SECCOMP_FILTER("partystudy",
 		    KORE_SYSCALL_ALLOW(newfstatat),
 		    /* keys_refresh: the key directory */
 		    KORE_SYSCALL_ALLOW(getdents64),
+		    /* module: is the parent still there? */
+		    KORE_SYSCALL_ALLOW(getppid),
 		    /* libpq: connecting; listen, conn: stopping */
 		    KORE_SYSCALL_ALLOW(socket), KORE_SYSCALL_ALLOW(connect),
 		    KORE_SYSCALL_ALLOW(getsockopt), KORE_SYSCALL_ALLOW(getsockname),

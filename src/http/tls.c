@@ -168,8 +168,9 @@ static SSL_CTX *context_new(char *error, size_t size)
 	else if (SSL_CTX_use_certificate_chain_file(ctx, tls.cert) != 1)
 		explain(error, size, "cannot use the certificate", tls.cert);
 	else if (SSL_CTX_use_PrivateKey_file(ctx, tls.key, SSL_FILETYPE_PEM) != 1)
-		explain(error, size, "cannot use the key",
-			tls.key); /* also: is not the certificate's */
+		explain(error, size, "cannot use the key", tls.key);
+	else if (SSL_CTX_check_private_key(ctx) != 1) /* also when one is RSA and the other is EC */
+		explain(error, size, "the certificate does not belong to the key", tls.key);
 	else {
 		tickets_apply(ctx);
 		return ctx;

@@ -186,17 +186,6 @@ static const char *real_text(struct arena *arena, double number)
 	return text;
 }
 
-/* Straight into the arena: json_dumps would leave its text to the C library's free. */
-static const char *compact(struct arena *arena, const json_t *json)
-{
-	size_t size = json_dumpb(json, NULL, 0, JSON_COMPACT);
-	char *text = size > 0 ? arena_alloc(arena, size + 1) : NULL;
-
-	if (text == NULL)
-		return NULL;
-	return json_dumpb(json, text, size, JSON_COMPACT) == size ? text : NULL;
-}
-
 void validate_bind_json(struct op *op, const struct field *field, json_t *json, struct value *out)
 {
 	out->present = true;
@@ -223,7 +212,7 @@ void validate_bind_json(struct op *op, const struct field *field, json_t *json, 
 		break;
 	case JSON_ARRAY:
 	case JSON_OBJECT:
-		bind(out, compact(op->arena, json));
+		bind(out, op_json_text(op->arena, json, JSON_COMPACT));
 		break;
 	}
 }

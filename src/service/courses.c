@@ -46,34 +46,38 @@ void course_publish(struct op *op)
 
 void chapter_create(struct op *op)
 {
-	static const enum db_statement steps[] = {DB_course_manageable, DB_chapter_create,
-	                                          DB_course_recount, DB_chapter_get};
+	static const enum db_statement steps[] = {DB_course_lock, DB_course_manageable,
+						  DB_chapter_create, DB_course_recount,
+						  DB_chapter_get};
 
 	op_set(op, "chapter_id", NULL);
-	op_run_all(op, steps, 4);
+	op_run_all(op, steps, 5);
 }
 
 void chapter_patch(struct op *op)
 {
-	static const enum db_statement steps[] = {DB_course_manageable, DB_chapter_patch,
-	                                          DB_course_recount, DB_chapter_get};
+	static const enum db_statement steps[] = {DB_course_lock, DB_course_manageable,
+						  DB_chapter_patch, DB_course_recount,
+						  DB_chapter_get};
 
-	op_run_all(op, steps, 4);
+	op_run_all(op, steps, 5);
 }
 
 void lesson_create(struct op *op)
 {
-	static const enum db_statement steps[] = {DB_course_manageable, DB_lesson_create,
-	                                          DB_course_recount, DB_lesson_get};
+	static const enum db_statement steps[] = {DB_course_lock, DB_course_manageable,
+						  DB_lesson_create, DB_course_recount,
+						  DB_lesson_get};
 
 	op_set(op, "lesson_id", NULL);
-	op_run_all(op, steps, 4);
+	op_run_all(op, steps, 5);
 }
 
 void lesson_patch(struct op *op)
 {
-	static const enum db_statement steps[] = {DB_course_manageable, DB_lesson_patch,
-	                                          DB_course_recount, DB_lesson_get};
+	static const enum db_statement steps[] = {DB_course_lock, DB_course_manageable,
+						  DB_lesson_patch, DB_course_recount,
+						  DB_lesson_get};
 
-	op_run_all(op, steps, 4);
+	op_run_all(op, steps, 5);
 }

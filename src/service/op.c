@@ -40,7 +40,8 @@ void op_set(struct op *op, const char *name, const char *text)
 	while (i < op->nset && strcmp(op->set[i].name, name) != 0)
 		i++;
 	if (i == OP_SET_MAX) {
-		log_error("operation %s sets more than %d parameters", op->operation->id, OP_SET_MAX);
+		log_error("operation %s sets more than %d parameters", op->operation->id,
+			  OP_SET_MAX);
 		return;
 	}
 	op->set[i].name = name;
@@ -106,11 +107,16 @@ static const struct {
 	const char *name;
 	const char *(*text)(struct op *op);
 } implicits[] = {
-    {"subject", subject},         {"permitted_roles", permitted_roles},
-    {"session", session},         {"body", body},
-    {"if_match", if_match},       {"new_id", op_new_id},
-    {"after", after},             {"page_limit", page_limit},
-    {"language", language},       {"fingerprint", op_fingerprint},
+    {"subject", subject},
+    {"permitted_roles", permitted_roles},
+    {"session", session},
+    {"body", body},
+    {"if_match", if_match},
+    {"new_id", op_new_id},
+    {"after", after},
+    {"page_limit", page_limit},
+    {"language", language},
+    {"fingerprint", op_fingerprint},
     {"idempotency_key", idempotency_key},
 };
 
@@ -146,7 +152,7 @@ bool op_bind(struct op *op, enum db_statement statement, struct db_param params[
 	for (int i = 0; i < info->nparams; i++) {
 		if (!parameter(op, info->params[i], &params[i])) {
 			log_error("operation %s cannot bind :%s of statement %s", op->operation->id,
-			          info->params[i], info->name);
+				  info->params[i], info->name);
 			return false;
 		}
 	}
@@ -181,7 +187,7 @@ void op_fail(struct op *op, enum problem problem)
 }
 
 void op_field_error(struct op *op, const char *field, const char *code, const char *zh,
-                    const char *en)
+		    const char *en)
 {
 	struct field_error **end = &op->reply.errors;
 	struct field_error *error;
@@ -257,7 +263,7 @@ void op_answer_rows(struct op *op, struct db_call *call, int step)
 	version = db_column(call, step, "_version");
 	if (version >= 0) {
 		(void)snprintf(op->reply.etag, sizeof(op->reply.etag), "\"%s\"",
-		               db_value(call, step, 0, version, NULL));
+			       db_value(call, step, 0, version, NULL));
 	}
 	if (op->operation->success == 201)
 		op_locate(op);
@@ -272,7 +278,8 @@ static void fail_by_code(struct op *op, const char *code, size_t len, const char
 	enum problem problem = problem_by_code(code, len);
 
 	if (problem == PROBLEM_NONE) {
-		log_error("operation %s: the database said '%.*s'", op->operation->id, (int)len, code);
+		log_error("operation %s: the database said '%.*s'", op->operation->id, (int)len,
+			  code);
 		problem = PROBLEM_internal_error;
 	}
 	op_fail_field(op, problem, field);
@@ -292,7 +299,7 @@ static void fail_by_constraint(struct op *op, const char *constraint)
 	if (end == NULL)
 		end = constraint + strlen(constraint);
 	fail_by_code(op, constraint, (size_t)(field - constraint),
-	             arena_strndup(op->arena, field + 2, (size_t)(end - field - 2)));
+		     arena_strndup(op->arena, field + 2, (size_t)(end - field - 2)));
 }
 
 static void fail_by_error(struct op *op, const struct db_error *error)
@@ -364,10 +371,11 @@ static bool add_step(struct op *op, struct db_call *call, enum db_statement stat
 }
 
 static bool add_steps(struct op *op, struct db_call *call, const enum db_statement *statements,
-                      int count)
+		      int count)
 {
 	op->first_step = 0;
-	if (op->idempotency_key != NULL && op->operation->idempotent_key && !op->idempotency_begun) {
+	if (op->idempotency_key != NULL && op->operation->idempotent_key &&
+	    !op->idempotency_begun) {
 		if (!add_step(op, call, DB_idempotency_begin))
 			return false;
 		op->first_step = 1;
@@ -381,7 +389,7 @@ static bool add_steps(struct op *op, struct db_call *call, const enum db_stateme
 }
 
 void op_transaction(struct op *op, const enum db_statement *statements, int count,
-                    void (*then)(struct op *op, struct db_call *call))
+		    void (*then)(struct op *op, struct db_call *call))
 {
 	uint64_t now = clock_monotonic_ms();
 	enum db_lane lane = op->operation->slow ? DB_SLOW : DB_FAST;
@@ -409,7 +417,7 @@ void op_transaction(struct op *op, const enum db_statement *statements, int coun
 }
 
 void op_query(struct op *op, enum db_statement statement,
-              void (*then)(struct op *op, struct db_call *call))
+	      void (*then)(struct op *op, struct db_call *call))
 {
 	op_transaction(op, &statement, 1, then);
 }

@@ -9,6 +9,8 @@
  * Statements are bound by name: a parameter :course_id takes the value of the field course_id, or
  * one of the implicit ones:
  *     :subject          the caller's member id
+ *     :session          the session that the access token belongs to
+ *     :idempotency_key  the request's Idempotency-Key, NULL without one
  *     :permitted_roles  text[] of the roles that hold the operation's permission
  *     :body             the whole JSON body
  *     :if_match         the version in If-Match, NULL when there is none
@@ -107,6 +109,9 @@ struct op {
 const struct value *op_value(const struct op *op, const char *name);
 /* Its text, NULL when absent or null. */
 const char *op_text(const struct op *op, const char *name);
+
+/* JSON text in the arena (`flags` are jansson's JSON_…), NULL when memory is short. */
+const char *op_json_text(struct arena *arena, const json_t *json, size_t flags);
 
 /* Puts a parameter; `text` must live as long as the op (NULL: SQL NULL). */
 void op_set(struct op *op, const char *name, const char *text);

@@ -8,8 +8,16 @@
 
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+/* Straight into the arena: json_dumps would leave its text to the C library's free. */
+const char *op_json_text(struct arena *arena, const json_t *json, size_t flags)
+{
+	size_t size = json_dumpb(json, NULL, 0, flags);
+	char *text = size > 0 ? arena_alloc(arena, size + 1) : NULL;
+
+	return text != NULL && json_dumpb(json, text, size, flags) == size ? text : NULL;
+}
 
 static bool sha256(const struct buf *in, uint8_t out[32])
 {
@@ -17,8 +25,7 @@ static bool sha256(const struct buf *in, uint8_t out[32])
 
 	if (md == NULL)
 		md = EVP_MD_fetch(NULL, "SHA256", NULL);
-	return md != NULL && !in->failed &&
-	       EVP_Digest(in->data, in->len, out, NULL, md, NULL) == 1;
+	return md != NULL && !in->failed && EVP_Digest(in->data, in->len, out, NULL, md, NULL) == 1;
 }
 
 static void put(struct buf *buf, const char *text)
@@ -41,16 +48,13 @@ const char *op_fingerprint(struct op *op)
 {
 	struct buf text;
 	uint8_t hash[32];
-	char *canonical = NULL;
 
 	if (op->fingerprint[0] != '\0')
 		return op->fingerprint;
 	buf_init(&text, 512);
 	put_path(&text, op);
 	if (op->body != NULL)
-		canonical = json_dumps(op->body, JSON_COMPACT | JSON_SORT_KEYS);
-	put(&text, canonical);
-	free(canonical); /* jansson's own memory */
+		put(&text, op_json_text(op->arena, op->body, JSON_COMPACT | JSON_SORT_KEYS));
 	if (sha256(&text, hash)) {
 		memcpy(op->fingerprint, "\\x", 2);
 		for (size_t i = 0; i < sizeof(hash); i++)

@@ -38,7 +38,7 @@ bool op_keep(struct op *op)
 		return false;
 	if (!op_bind(op, DB_idempotency_keep, params) ||
 	    db_step(call, DB_idempotency_keep, params,
-	            db_statement_info(DB_idempotency_keep)->nparams) < 0) {
+		    db_statement_info(DB_idempotency_keep)->nparams) < 0) {
 		db_call_free(call);
 		return false;
 	}

@@ -3,9 +3,9 @@
 
 void org_create(struct op *op)
 {
-	static const enum db_statement steps[] = {DB_org_create, DB_org_created};
+	static const enum db_statement steps[] = {DB_org_tree_hold, DB_org_create, DB_org_created};
 
-	op_run_all(op, steps, 2);
+	op_run_all(op, steps, 3);
 }
 
 void org_patch(struct op *op)

@@ -12,7 +12,8 @@
 static void set_study_rules(struct op *op)
 {
 	op_set(op, "study_speed", arena_printf(op->arena, "%d", conf()->study_speed_percent));
-	op_set(op, "study_first_report", arena_printf(op->arena, "%d", conf()->study_first_report_s));
+	op_set(op, "study_first_report",
+	       arena_printf(op->arena, "%d", conf()->study_first_report_s));
 	op_set(op, "study_offline_days", arena_printf(op->arena, "%d", conf()->study_offline_days));
 }
 
@@ -28,13 +29,15 @@ static int64_t integer_at(struct db_call *call, int step, int row, const char *c
 static void on_put(struct op *op, struct db_call *call)
 {
 	struct buf *out = &op->reply.body;
-	bool short_of = integer_at(call, 1, 0, "credited_units") < integer_at(call, 1, 0, "covered_units");
+	bool short_of =
+	    integer_at(call, 1, 0, "credited_units") < integer_at(call, 1, 0, "covered_units");
 
 	buf_puts(out, "{\"credit\":{\"claimed_units\":");
 	buf_int(out, integer_at(call, 0, 0, "claimed_new"));
 	buf_puts(out, ",\"credited_units\":");
 	buf_int(out, integer_at(call, 0, 0, "credited_new"));
-	buf_puts(out, short_of ? ",\"reason\":\"clock\"},\"lesson\":" : ",\"reason\":null},\"lesson\":");
+	buf_puts(out,
+		 short_of ? ",\"reason\":\"clock\"},\"lesson\":" : ",\"reason\":null},\"lesson\":");
 	db_row_json(out, call, 1, 0);
 	buf_putc(out, '}');
 	op_answer(op, 200);
@@ -65,16 +68,13 @@ static const char *good_items(struct op *op, const struct batch *batch, json_t *
 {
 	json_t *good = json_array();
 	const char *text = NULL;
-	char *dump;
 
 	for (size_t i = 0; good != NULL && i < batch->count; i++) {
 		if (!batch->bad[i])
 			(void)json_array_append(good, json_array_get(items, i));
 	}
-	dump = good != NULL ? json_dumps(good, JSON_COMPACT) : NULL;
-	if (dump != NULL)
-		text = arena_strndup(op->arena, dump, strlen(dump));
-	free(dump); /* jansson's own memory */
+	if (good != NULL)
+		text = op_json_text(op->arena, good, JSON_COMPACT);
 	json_decref(good);
 	return text;
 }
@@ -121,18 +121,19 @@ static void write_bad_item(struct op *op, struct jsonw *w, json_t *item, size_t 
 	while (error != NULL && item_of(error->field) != index)
 		error = error->next;
 	write_problem(op, w, "validation_failed",
-	              error == NULL ? NULL
-	                            : arena_printf(op->arena, "%s: %s", error->field,
-	                                           op->language == LANGUAGE_EN ? error->detail_en
-	                                                                       : error->detail_zh));
+		      error == NULL ? NULL
+				    : arena_printf(op->arena, "%s: %s", error->field,
+						   op->language == LANGUAGE_EN ? error->detail_en
+									       : error->detail_zh));
 	write_units(w, 0, 0);
 	jsonw_object_close(w);
 }
 
 static void write_good_item(struct op *op, struct jsonw *w, json_t *item, struct db_call *call,
-                            int row)
+			    int row)
 {
-	const char *code = db_value(call, op->first_step, row, db_column(call, op->first_step, "problem"), NULL);
+	const char *code =
+	    db_value(call, op->first_step, row, db_column(call, op->first_step, "problem"), NULL);
 	int64_t claimed = integer_at(call, op->first_step, row, "claimed_new");
 	int64_t credited = integer_at(call, op->first_step, row, "credited_new");
 	const struct problem_info *info;
@@ -201,7 +202,8 @@ void me_progress_batch(struct op *op)
 	}
 	batch->count = json_array_size(items);
 	batch->bad = arena_alloc(op->arena, batch->count);
-	for (const struct field_error *e = op->reply.errors; e != NULL && batch->bad != NULL; e = e->next) {
+	for (const struct field_error *e = op->reply.errors; e != NULL && batch->bad != NULL;
+	     e = e->next) {
 		if (item_of(e->field) < batch->count)
 			batch->bad[item_of(e->field)] = true;
 	}

@@ -1,9 +1,9 @@
 /*
  * session: log-in, refresh, log-out, the password.
  *
- * A session is a family of refresh tokens (sql/migrations/0001_organisation.sql). A refresh token is
- * "rt_", the member's id as 32 hex digits, "_" and a secret; only the secret's digest is stored. The
- * id in front lets the look-up begin with the member, as every table of a member's own does.
+ * A session is a family of refresh tokens (sql/migrations/0001_organisation.sql). A refresh token
+ * is "rt_", the member's id as 32 hex digits, "_" and a secret; only the secret's digest is stored.
+ * The id in front lets the look-up begin with the member, as every table of a member's own does.
  */
 #include "auth/auth.h"
 #include "core/clock.h"
@@ -248,7 +248,7 @@ static void on_refreshed(struct op *op, struct db_call *call)
 	int column = db_column(call, 0, "session_id");
 
 	(void)snprintf(login->session, sizeof(login->session), "%s",
-	               db_value(call, 0, 0, column, NULL));
+		       db_value(call, 0, 0, column, NULL));
 	answer_tokens(op, db_value(call, 1, 0, 0, NULL));
 }
 
@@ -313,7 +313,8 @@ static void on_own_account(struct op *op, struct db_call *call)
 {
 	const char *hash = db_rows(call, 0) > 0 ? db_value(call, 0, 0, 1, NULL) : NULL;
 
-	wait_for(op, password_verify(op_text(op, "current_password"), hash, on_current_verified, op));
+	wait_for(op,
+		 password_verify(op_text(op, "current_password"), hash, on_current_verified, op));
 }
 
 /* Length is the validator's; here only what length does not help against. */
