@@ -266,6 +266,8 @@ $$;
 -- Recounts a course after its lessons have changed: its own totals and every member's sum. What is
 -- complete under the new rules becomes so; what was complete stays so, whatever the new rule says.
 -- The caller holds the lock of the course.
+-- The course gets a new version only where this transaction has changed something in it: the same creation
+-- sent again changes nothing.
 CREATE FUNCTION course_recount(course uuid) RETURNS void
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -273,7 +275,14 @@ BEGIN
        SET lesson_count = t.lessons, length_s = t.seconds, version = c.version + 1, updated_at = now()
       FROM (SELECT count(*) AS lessons, coalesce(sum(l.length::bigint * l.pace_s), 0) AS seconds
               FROM lesson l WHERE l.course_id = course AND l.removed_at IS NULL) AS t
-     WHERE c.course_id = course;
+     WHERE c.course_id = course
+       AND ((c.lesson_count, c.length_s) IS DISTINCT FROM (t.lessons, t.seconds)
+            OR EXISTS (SELECT FROM chapter ch WHERE ch.course_id = course AND ch.updated_at = now())
+            OR EXISTS (SELECT FROM lesson l WHERE l.course_id = course AND l.updated_at = now()));
+    -- What was made in this transaction has no progress yet: only a lesson that was changed can move sums.
+    IF NOT EXISTS (SELECT FROM lesson l WHERE l.course_id = course AND l.updated_at = now() AND l.version > 1) THEN
+        RETURN;
+    END IF;
     UPDATE lesson_progress p SET credited = l.length, version = p.version + 1, updated_at = now()
       FROM lesson l
      WHERE l.course_id = course AND p.lesson_id = l.lesson_id AND p.credited > l.length;
@@ -281,15 +290,18 @@ BEGIN
       FROM lesson l
      WHERE l.course_id = course AND l.removed_at IS NULL AND p.lesson_id = l.lesson_id
        AND p.completed_at IS NULL AND lesson_complete(l.rule, l.rule_percent, l.length, p.credited, p.claimed);
+    WITH t AS MATERIALIZED (
+        SELECT cp.member_id, count(lp.completed_at) FILTER (WHERE l.lesson_id IS NOT NULL) AS done,
+               coalesce(sum(lp.credited::bigint * l.pace_s) FILTER (WHERE l.lesson_id IS NOT NULL), 0) AS covered
+          FROM course_progress cp
+          LEFT JOIN lesson_progress lp ON lp.member_id = cp.member_id AND lp.course_id = course
+          LEFT JOIN lesson l ON l.lesson_id = lp.lesson_id AND l.removed_at IS NULL
+         WHERE cp.course_id = course
+         GROUP BY cp.member_id
+    )
     UPDATE course_progress p
        SET lessons_done = t.done, covered_s = t.covered, version = p.version + 1, updated_at = now()
-      FROM (SELECT cp.member_id, count(lp.completed_at) FILTER (WHERE l.lesson_id IS NOT NULL) AS done,
-                   coalesce(sum(lp.credited::bigint * l.pace_s) FILTER (WHERE l.lesson_id IS NOT NULL), 0) AS covered
-              FROM course_progress cp
-              LEFT JOIN lesson_progress lp ON lp.member_id = cp.member_id AND lp.course_id = course
-              LEFT JOIN lesson l ON l.lesson_id = lp.lesson_id AND l.removed_at IS NULL
-             WHERE cp.course_id = course
-             GROUP BY cp.member_id) AS t
+      FROM t
      WHERE p.member_id = t.member_id AND p.course_id = course
        AND (p.lessons_done, p.covered_s) IS DISTINCT FROM (t.done, t.covered);
 END

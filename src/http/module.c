@@ -218,4 +218,6 @@ void kore_worker_teardown(void)
 	db_stop();
 	log_info("stopped");
 	log_flush();
+	/* Kore takes its own closing of the message pipe for the parent's death, and says so. */
+	worker->msg[1]->disconnect = NULL;
 }

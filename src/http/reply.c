@@ -305,6 +305,9 @@ void reply_finish(struct buf *head, struct reply *reply, const struct reply_cont
 		head_problem(head, reply->problem, context->language);
 	else
 		buf_printf(head, "cache-control: %s\r\n", cache_policy(reply, context));
+	if (strncmp(reply->content_type, "text/html", 9) == 0)
+		buf_puts(head, "content-security-policy: default-src 'none'; style-src 'unsafe-inline'; "
+		               "frame-ancestors 'none'\r\n");
 	if (reply->etag[0] != '\0')
 		buf_printf(head, "etag: %s\r\n", reply->etag);
 	if (reply->location[0] != '\0')

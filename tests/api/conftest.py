@@ -11,6 +11,7 @@ import pytest
 
 from support import client, spec
 from support.client import Client, login
+from support.scene import Scene
 from support.server import Server
 
 
@@ -46,6 +47,11 @@ def secretary(accounts):
 @pytest.fixture
 def member(accounts):
     return accounts["member"]
+
+
+@pytest.fixture(scope="session")
+def scene(server, accounts):
+    return Scene(server, accounts["admin"])
 
 
 @pytest.fixture

@@ -1,62 +1,11 @@
 /*
- * The guard over bytes: what passes and how it is rewritten, what is refused and as what, and that
- * it does not matter in which pieces a head arrives.
+ * The guard over bytes: what passes and how it is rewritten, how large it may be, that it does not
+ * matter in which pieces a head arrives, and what a refusal gets to know. Framing and the request
+ * line are in test_guard_framing.c.
  */
-#include "http/guard.h"
+#include "guard_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#define BODY_MAX 1000
-#define GET      "GET /v1/me?x=1 HTTP/1.1\r\nHost: a.example\r\n"
-#define POST     "POST /v1/x HTTP/1.1\r\nHost: a.example\r\n"
-
-static struct guard_result result;
-
-/* In a block of its own size, so that the sanitizer sees a read past its end. */
-static void inspect(const char *text, size_t len, size_t scanned)
-{
-	uint8_t *bytes = test_malloc(len);
-	memcpy(bytes, text, len);
-	guard_inspect(bytes, len, scanned, BODY_MAX, &result);
-	test_free(bytes);
-}
-
-static void passes(const char *text, const char *head)
-{
-	inspect(text, strlen(text), 0);
-	assert_int_equal(result.verdict, GUARD_PASS);
-	assert_int_equal(result.problem, PROBLEM_NONE);
-	if (head != NULL) {
-		assert_int_equal(result.head_len, strlen(head));
-		assert_memory_equal(result.head, head, result.head_len);
-	}
-}
-
-static void refuses_bytes(const char *text, size_t len, enum problem problem)
-{
-	inspect(text, len, 0);
-	if (result.verdict != GUARD_REFUSE || result.problem != problem)
-		print_message("for: %.200s\n", text);
-	assert_int_equal(result.verdict, GUARD_REFUSE);
-	assert_string_equal(problem_info(result.problem)->code, problem_info(problem)->code);
-}
-
-static void refuses(const char *text, enum problem problem)
-{
-	refuses_bytes(text, strlen(text), problem);
-}
-
-static bool kept(const char *line)
-{
-	return memmem(result.head, result.head_len, line, strlen(line)) != NULL;
-}
+#define KEPT_FRAME "GET / HTTP/1.1\r\nhost: a\r\naccept: %0*d\r\n\r\n"
 
 /* ── what passes ────────────────────────────────────────────────────────────────────────────── */
 
@@ -66,7 +15,7 @@ static void a_plain_head_is_rewritten(void **state)
 	passes(
 	    "GET /v1/me?x=1 HTTP/1.1\r\nX-Other: 1\r\nHOST:a.example:8080 \r\nAccept: */*\r\n\r\n",
 	    "GET /v1/me?x=1 HTTP/1.1\r\nhost: a.example:8080\r\naccept: */*\r\n\r\n");
-	assert_int_equal(result.consumed, 79);
+	assert_int_equal(result.consumed, 74);
 	assert_int_equal(result.content_length, 0);
 	assert_false(result.close);
 	assert_true(result.chinese);
@@ -188,8 +137,8 @@ static void expectations(void **state)
 static void values_that_kore_would_refuse(void **state)
 {
 	(void)state;
-	passes(GET "User-Agent: \xe5\xad\xa6/1\tx\r\n\r\n", NULL);
-	assert_true(kept("user-agent: ???/1 x\r\n"));
+	passes(GET "User-Agent: \xe5\xad\xa6 1\tx\r\n\r\n", NULL);
+	assert_true(kept("user-agent: ??? 1 x\r\n"));
 	passes(GET "Accept-Language: \xff\r\nX-Unread: \xff\x01\r\nAccept:\r\nPrefer: \t \r\n\r\n",
 	       NULL);
 	assert_false(kept("accept"));
@@ -213,111 +162,6 @@ static void of_two_lines(void **state)
 		snprintf(text, sizeof text, GET "%s: a\r\n%s: a\r\n\r\n", once[i], once[i]);
 		refuses(text, PROBLEM_bad_request);
 	}
-}
-
-/* ── framing ────────────────────────────────────────────────────────────────────────────────── */
-
-static void content_length_is_digits_and_single(void **state)
-{
-	static const char *const bad[] = {"",    "+1",  "-1",  "1x", "0x1",
-					  "1,1", "1 1", "1.0", "\t", "99999999999999999999"};
-	char text[128];
-	(void)state;
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		snprintf(text, sizeof text, POST "Content-Length: %s\r\n\r\n", bad[i]);
-		refuses(text, PROBLEM_bad_content_length);
-	}
-	refuses(POST "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", PROBLEM_bad_request);
-	refuses(POST "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", PROBLEM_bad_request);
-}
-
-static void transfer_encoding_is_refused_in_any_form(void **state)
-{
-	(void)state;
-	refuses(POST "Transfer-Encoding: chunked\r\n\r\n", PROBLEM_length_required);
-	refuses(POST "transfer-encoding:\r\n\r\n", PROBLEM_length_required);
-	refuses(GET "Transfer-Encoding: identity\r\n\r\n", PROBLEM_length_required);
-	refuses(POST "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
-		PROBLEM_bad_request);
-	refuses(POST "Content-Length: 1\r\nTransfer-Encoding:\r\n\r\n", PROBLEM_bad_request);
-	refuses(POST "Transfer-Encoding : chunked\r\n\r\n", PROBLEM_bad_request);
-}
-
-static void bodies_where_none_belongs(void **state)
-{
-	(void)state;
-	refuses(GET "Content-Length: 1\r\n\r\n", PROBLEM_body_not_allowed);
-	refuses("DELETE / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n",
-		PROBLEM_body_not_allowed);
-	refuses(POST "\r\n", PROBLEM_length_required);
-}
-
-static void line_ends_are_crlf(void **state)
-{
-	(void)state;
-	refuses("GET / HTTP/1.1\nHost: a\n\n", PROBLEM_bad_request);
-	refuses(GET "A: b\nC: d\r\n\r\n", PROBLEM_bad_request);
-	refuses(GET "A: b\rC: d\r\n\r\n", PROBLEM_bad_request);
-	refuses(GET "A: b\r\r\n\r\n", PROBLEM_bad_request);
-	refuses(GET "A: b\r\n c: d\r\n\r\n", PROBLEM_bad_request); /* obs-fold */
-	refuses(GET "\tA: b\r\n\r\n", PROBLEM_bad_request);
-	refuses("\n" GET "\r\n", PROBLEM_bad_request);
-}
-
-static void header_names_are_tokens(void **state)
-{
-	(void)state;
-	refuses(GET "A b: c\r\n\r\n", PROBLEM_bad_request);
-	refuses(GET "A : c\r\n\r\n", PROBLEM_bad_request);
-	refuses(GET ": c\r\n\r\n", PROBLEM_bad_request);
-	refuses(GET "nocolon\r\n\r\n", PROBLEM_bad_request);
-	refuses(GET "\xc3\xa4: c\r\n\r\n", PROBLEM_bad_request);
-	refuses_bytes(GET "A: b\0c\r\n\r\n", sizeof GET "A: b\0c\r\n\r\n" - 1, PROBLEM_bad_request);
-}
-
-/* ── the request line ───────────────────────────────────────────────────────────────────────── */
-
-static void request_lines(void **state)
-{
-	(void)state;
-	refuses("GET\r\n\r\n", PROBLEM_bad_request);
-	refuses("GET /\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("GET / HTTP/1.1 \r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("GET / http/1.1\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("GET x HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("GET /#f HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("GET /\xe5 HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("G(T / HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-	refuses("\x16\x03\x01", PROBLEM_bad_request); /* TLS: at once, not when a line ends */
-}
-
-static void methods_and_versions(void **state)
-{
-	(void)state;
-	refuses("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_not_implemented);
-	refuses("get / HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_not_implemented);
-	refuses("PRI * HTTP/2.0\r\n\r\n", PROBLEM_http_version_not_supported);
-	refuses("GET / HTTP/1.2\r\nHost: a\r\n\r\n", PROBLEM_http_version_not_supported);
-	refuses("GET / HTTP/0.9\r\nHost: a\r\n\r\n", PROBLEM_http_version_not_supported);
-	refuses("GET / HTTP/11\r\nHost: a\r\n\r\n", PROBLEM_bad_request);
-}
-
-static void hosts(void **state)
-{
-	char text[512];
-	(void)state;
-	passes("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", NULL);
-	refuses("GET / HTTP/1.1\r\n\r\n", PROBLEM_bad_host);
-	refuses("GET / HTTP/1.1\r\nHost:\r\n\r\n", PROBLEM_bad_host);
-	refuses("GET / HTTP/1.1\r\nHostx: a\r\n\r\n", PROBLEM_bad_host);
-	refuses("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", PROBLEM_bad_host);
-	refuses("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", PROBLEM_bad_host);
-	snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %0253d\r\n\r\n", 1);
-	passes(text, NULL);
-	snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %0254d\r\n\r\n", 1);
-	refuses(text, PROBLEM_bad_host);
 }
 
 /* ── sizes ──────────────────────────────────────────────────────────────────────────────────── */
@@ -359,13 +203,12 @@ static void the_size_of_a_head_is_bounded(void **state)
 static void the_size_of_what_is_kept_is_bounded(void **state)
 {
 	static char text[GUARD_KEPT_MAX * 2];
-	const char *frame = "GET / HTTP/1.1\r\nhost: a\r\naccept: %0*d\r\n\r\n";
-	int room = GUARD_KEPT_MAX - snprintf(text, sizeof text, frame, 0, 1) + 1;
+	int room = GUARD_KEPT_MAX - snprintf(text, sizeof text, KEPT_FRAME, 0, 1) + 1;
 	(void)state;
-	snprintf(text, sizeof text, frame, room, 1);
+	snprintf(text, sizeof text, KEPT_FRAME, room, 1);
 	passes(text, text);
 	assert_int_equal(result.head_len, GUARD_KEPT_MAX);
-	snprintf(text, sizeof text, frame, room + 1, 1);
+	snprintf(text, sizeof text, KEPT_FRAME, room + 1, 1);
 	refuses(text, PROBLEM_headers_too_large);
 }
 
@@ -487,14 +330,6 @@ int main(void)
 	    cmocka_unit_test(expectations),
 	    cmocka_unit_test(values_that_kore_would_refuse),
 	    cmocka_unit_test(of_two_lines),
-	    cmocka_unit_test(content_length_is_digits_and_single),
-	    cmocka_unit_test(transfer_encoding_is_refused_in_any_form),
-	    cmocka_unit_test(bodies_where_none_belongs),
-	    cmocka_unit_test(line_ends_are_crlf),
-	    cmocka_unit_test(header_names_are_tokens),
-	    cmocka_unit_test(request_lines),
-	    cmocka_unit_test(methods_and_versions),
-	    cmocka_unit_test(hosts),
 	    cmocka_unit_test(the_number_of_lines_is_bounded),
 	    cmocka_unit_test(the_size_of_a_head_is_bounded),
 	    cmocka_unit_test(the_size_of_what_is_kept_is_bounded),

@@ -175,8 +175,9 @@ cluster_create() {
 
 # Written anew at each start: var/ may have moved, and another user may be running us.
 cluster_configure() {
-	local connections=$(($(nproc) * 8 + 20)) me
+	local connections me
 	me=$(id -un)
+	connections=$((20 + $(workers) * ($(setting PARTYSTUDY_DB_CONNECTIONS) + $(setting PARTYSTUDY_DB_SLOW_CONNECTIONS))))
 	[ "$connections" -ge 100 ] || connections=100
 	cluster_write partystudy.conf <<-END
 		# Written by the partystudy command at each start.

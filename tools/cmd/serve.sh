@@ -77,25 +77,31 @@ check_disk() {
 }
 
 write_kore_conf() {
-	local text workers connections files hard
+	local text connections files hard
 	text=$(cat "$ROOT/conf/kore.conf.in")
-	workers=$(setting PARTYSTUDY_WORKERS)
-	[ "$workers" != 0 ] || workers=$(nproc)
 	connections=$(setting PARTYSTUDY_WORKER_CONNECTIONS)
 	files=$((connections + 256)) # the database's, the listeners' and the log's besides
 	hard=$(ulimit -H -n)
 	if [ "$(id -u)" -ne 0 ] && [ "$hard" != unlimited ] && [ "$files" -gt "$hard" ]; then
 		files=$hard
 	fi
-	text=${text//@WORKERS@/"$workers"}
+	text=${text//@WORKERS@/"$(workers)"}
 	text=${text//@CONNECTIONS@/"$connections"}
 	text=${text//@FILES@/"$files"}
 	text=${text//@USER@/"$(server_user)"}
 	text=${text//@HASH_CONCURRENCY@/"$(setting PARTYSTUDY_HASH_CONCURRENCY)"}
+	text=${text//@SECCOMP_TRACE@/"$([ "$(setting PARTYSTUDY_SECCOMP_TRACE)" = 1 ] && echo yes || echo no)"}
 	text=${text//@BODY_MAX@/"$(largest_body)"}
 	printf '%s\n' "$text" >"$VAR/kore.conf.new"
 	mv "$VAR/kore.conf.new" "$VAR/kore.conf"
 	ln -sfn "$BUILD_DIR/libpartystudy.so" "$VAR/libpartystudy.so"
+}
+
+workers() {
+	local workers
+	workers=$(setting PARTYSTUDY_WORKERS)
+	[ "$workers" != 0 ] || workers=$(nproc)
+	printf '%s\n' "$workers"
 }
 
 largest_body() {
@@ -130,7 +136,6 @@ server_environment() {
 	# An error has to end the process. Kore and what it leaves behind at exit are not ours to judge.
 	export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:disable_coredump=1
 	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-	unset "${SHELL_SETTINGS[@]}" # the server does not know them, and says so
 	cd "$VAR" || exit 1
 }
 

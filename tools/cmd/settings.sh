@@ -1,59 +1,63 @@
-# settings: the environment, checked before anything is done. The server's variables are read from
-# the one table in src/core/conf.c (the server checks them again); those that only this command
-# knows stand below. A PARTYSTUDY_ variable that is in neither is a mistake, not a wish.
+# settings: the environment, checked before anything is done. There is one table of settings, in
+# src/core/conf.c; sed reads it here, and the server checks its own part once more when it starts.
+# A PARTYSTUDY_ variable that the table does not know is a mistake, not a wish.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# name, pattern of a good value, default, help
-shell_settings() {
-	cat <<-'END'
-		PARTYSTUDY_VAR .+ ./var where the cluster, keys, logs and configuration are kept
-		PARTYSTUDY_BUILD_DIR .+ ./build where it is built (./build-asan with PARTYSTUDY_SANITIZE=1)
-		PARTYSTUDY_BUILD_TYPE Release|RelWithDebInfo|Debug Release CMake's build type
-		PARTYSTUDY_SANITIZE [01] 0 1: build and serve with the address and undefined-behaviour sanitizers
-		PARTYSTUDY_DEMO [01] 1 1: load the demo organisation (0 when DATABASE_URL is set)
-		PARTYSTUDY_PG_BIN /.+ (newest) directory of PostgreSQL's programs, for the private cluster
-	END
-}
-
-# The rows of the C table: name, kind, least, most, default, help; separated by bars.
-server_settings() {
-	/usr/bin/sed -n "$SERVER_ROW" "$ROOT/src/core/conf.c"
-}
-
 declare -A DEFAULT=() HELP=()
-SHELL_SETTINGS=()
+COMPLAINTS=()
 exec {LOCK_FD}</dev/null # until take_lock opens the real one
 
-# Reads both tables, refuses what is wrong with exit code 2, all complaints at once.
+# name|kind|least|most|default|help of each row.
+settings_table() {
+	sed -n -E \
+		-e 's/^\tROW\("([A-Z_]+)", ([A-Z0-9]+), ([0-9]+), ([0-9]+), (NULL|"([^"]*)"), "([^"]*)", .*/\1|\2|\3|\4|\6|\7/p' \
+		-e 's/^\tCOMMAND_ROW\("([A-Z_]+)", "([^"]*)", "([^"]*)"\).*/\1|COMMAND|0|0|\2|\3/p' \
+		"$ROOT/src/core/conf.c"
+}
+
+# All complaints at once, then exit code 2.
 settings_check() {
-	local name kind least most fallback help pattern complaints=()
-	while read -r name pattern fallback help; do
-		SHELL_SETTINGS+=("$name") DEFAULT[$name]=$fallback HELP[$name]=$help
-		[ -z "${!name+set}" ] || [[ ${!name} =~ ^($pattern)$ ]] ||
-			complaints+=("$name: '${!name}' is not one of its values ($help)")
-	done < <(shell_settings)
+	local name kind least most fallback help
 	while IFS='|' read -r name kind least most fallback help; do
 		DEFAULT[$name]=$fallback HELP[$name]=$help
-		if [ -n "${!name:-}" ] && [ "$kind" = INT ]; then
-			check_integer "$name" "${!name}" "$least" "$most"
-		fi
-	done < <(server_settings)
+		[ -z "${!name:-}" ] || settings_check_value "$name" "$kind" "$least" "$most"
+	done < <(settings_table)
+	[ ${#DEFAULT[@]} -gt 0 ] || fail "the table in src/core/conf.c cannot be read"
 	for name in "${!PARTYSTUDY_@}"; do
-		[ -n "${DEFAULT[$name]+set}" ] || complaints+=("$name: there is no such setting (see ./partystudy settings)")
+		[ -n "${DEFAULT[$name]+set}" ] || COMPLAINTS+=("$name: there is no such setting (see ./partystudy settings)")
 	done
-	if [ ${#complaints[@]} -gt 0 ]; then
-		for name in "${complaints[@]}"; do say "$name"; done
+	if [ ${#COMPLAINTS[@]} -gt 0 ]; then
+		for name in "${COMPLAINTS[@]}"; do say "$name"; done
 		exit 2
 	fi
 	settings_derive
 }
 
-check_integer() {
-	[[ $2 =~ ^-?[0-9]{1,15}$ ]] && [ "$2" -ge "$3" ] && [ "$2" -le "$4" ] ||
-		complaints+=("$1: '$2' is not a whole number from $3 to $4")
+# What is not checked here, the server checks.
+settings_check_value() {
+	local name=$1 value=${!1} wanted='' octet
+	case $2 in
+	INT | PORT)
+		[[ $value =~ ^[0-9]{1,9}$ ]] && [ "$((10#$value))" -ge "$3" ] && [ "$((10#$value))" -le "$4" ] ||
+			wanted="a whole number from $3 to $4"
+		;;
+	IPV4)
+		octet='(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])'
+		[[ $value =~ ^$octet\.$octet\.$octet\.$octet$ ]] || wanted="an IPv4 address"
+		;;
+	LEVEL) [[ $value =~ ^(error|info|debug)$ ]] || wanted="error, info or debug" ;;
+	COMMAND)
+		case $name in
+		PARTYSTUDY_BUILD_TYPE) [[ $value =~ ^(Release|RelWithDebInfo|Debug)$ ]] || wanted="Release, RelWithDebInfo or Debug" ;;
+		PARTYSTUDY_PG_BIN) [ -x "$value/initdb" ] || wanted="a directory that holds initdb" ;;
+		PARTYSTUDY_DEMO | PARTYSTUDY_SANITIZE | PARTYSTUDY_SECCOMP_TRACE) [[ $value =~ ^[01]$ ]] || wanted="0 or 1" ;;
+		esac
+		;;
+	esac
+	[ -z "$wanted" ] || COMPLAINTS+=("$(printf '%s is %q: %s is expected' "$name" "$value" "$wanted")")
 }
 
-# setting NAME: its present value.
+# setting NAME: its present value. An empty one is as good as none.
 setting() {
 	local value=${!1:-}
 	printf '%s\n' "${value:-${DEFAULT[$1]}}"
@@ -62,28 +66,25 @@ setting() {
 # What the parts work with. Paths become absolute: everything changes directory sooner or later.
 settings_derive() {
 	local name
-	for name in PARTYSTUDY_VAR PARTYSTUDY_BUILD_DIR PARTYSTUDY_KEY_DIR PARTYSTUDY_TLS_CERT PARTYSTUDY_TLS_KEY; do
+	for name in PARTYSTUDY_VAR PARTYSTUDY_BUILD_DIR PARTYSTUDY_PG_BIN PARTYSTUDY_KEY_DIR \
+		PARTYSTUDY_TLS_CERT PARTYSTUDY_TLS_KEY; do
 		[ -z "${!name:-}" ] || export "$name=$(realpath -ms -- "${!name}")"
 	done
 	VAR=${PARTYSTUDY_VAR:-$ROOT/var}
 	[ "$VAR" != / ] || misuse "PARTYSTUDY_VAR: the root directory is no place for it"
-	SANITIZE=${PARTYSTUDY_SANITIZE:-0}
-	BUILD_TYPE=${PARTYSTUDY_BUILD_TYPE:-Release}
+	SANITIZE=$(setting PARTYSTUDY_SANITIZE)
+	BUILD_TYPE=$(setting PARTYSTUDY_BUILD_TYPE)
 	BUILD_DIR=${PARTYSTUDY_BUILD_DIR:-$ROOT/build}
-	[ "$SANITIZE" = 0 ] || BUILD_DIR=${PARTYSTUDY_BUILD_DIR:-$ROOT/build}-asan
-	DEMO=${PARTYSTUDY_DEMO:-$([ -z "${DATABASE_URL:-}" ] && echo 1 || echo 0)}
+	[ "$SANITIZE" = 0 ] || BUILD_DIR+=-asan
+	DEMO=${PARTYSTUDY_DEMO:-$(external_database && echo 0 || echo 1)}
 	# libpq's own variables are for a database of the user's; for the private one they only mislead.
-	if [ -z "${DATABASE_URL:-}" ]; then
-		for name in PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE \
-			PGSERVICEFILE PGOPTIONS PGSSLMODE PGDATA PGREQUIREAUTH PGCHANNELBINDING PGTARGETSESSIONATTRS; do
-			unset "$name"
-		done
-	fi
+	external_database || unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE \
+		PGSERVICE PGSERVICEFILE PGOPTIONS PGSSLMODE PGDATA PGCHANNELBINDING PGTARGETSESSIONATTRS
 }
 
 cmd_settings() {
 	local name value
-	for name in $(printf '%s\n' "${!DEFAULT[@]}" | sort); do
+	for name in $(settings_table | cut -d '|' -f 1); do
 		value=${!name:-}
 		[ "$name" != DATABASE_URL ] || value=${value:+(set)} # it may hold a password
 		printf '%-36s %s%s\n    %s\n' "$name" "${DEFAULT[$name]:-(none)}" "${value:+   now: $value}" "${HELP[$name]}"

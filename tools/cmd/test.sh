@@ -1,7 +1,7 @@
 # test: every test, each kind with the set-up it needs, then the unit and API tests again under the
 # sanitizers. A part that fails does not keep the others from running; the last line sums up, and
-# says so when a part ended without a result. Databases and servers of the tests live in var-test*/,
-# never in var/.
+# says so when a part ended without a result. The tests bring up databases and servers of their own
+# in temporary directories; var/ is not touched.
 # shellcheck shell=bash disable=SC2154
 
 TEST_PASSED=0 TEST_FAILED=0 TEST_SKIPPED=0
@@ -92,18 +92,12 @@ leaks_detectable() {
 		ASAN_OPTIONS=detect_leaks=1 "$program" >/dev/null 2>&1
 }
 
-# The driver's tests get a migrated cluster of their own.
-test_driver() (
-	export PARTYSTUDY_VAR=$ROOT/var-test-driver
-	settings_derive
-	trap 'cluster_remove >/dev/null 2>&1' EXIT
-	make_var
-	cluster_start
-	migrate
-	TEST_DATABASE_URL=$(app_connection)
-	export TEST_DATABASE_URL
-	test_ctest db
-)
+# The driver's tests get a cluster of their own, which one of them stops and starts.
+test_driver() {
+	/usr/bin/python3 "$ROOT/tests/db/with_cluster.py" --schema "$ROOT/tests/db/schema.sql" -- \
+		ctest --test-dir "$BUILD_DIR" -L '^db$' --output-on-failure --no-tests=error \
+		--output-junit "$TEST_XML" >&2
+}
 
 test_cleanup() {
 	rm -rf "$TEST_RESULTS"

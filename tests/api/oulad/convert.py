@@ -42,7 +42,6 @@ WITH made AS (
 )
 INSERT INTO role_grant (member_id, role, org_id)
 SELECT m.member_id, 'member', m.org_id FROM made JOIN member m USING (member_id);
-ANALYZE;
 """
 
 
