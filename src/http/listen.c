@@ -135,6 +135,12 @@ int listen_prepare(int workers, char *error, size_t size)
 
 /* ── in a worker ────────────────────────────────────────────────────────────────────────────── */
 
+static uint32_t ops_reserve(void)
+{
+	uint32_t quarter = worker_max_connections / 4;
+	return quarter < OPS_RESERVE ? quarter : OPS_RESERVE;
+}
+
 static int listener_start(enum server which, int fd)
 {
 	struct place place = place_of(which);
@@ -166,12 +172,14 @@ int listen_start(int worker_id)
 		else if (listener_start((enum server)(i - first), sockets[i]) != 0)
 			return -1;
 	}
+	/* Kore accepts as many in a go, full or not: two listeners must not eat up the reserve. */
+	worker_accept_threshold = ops_reserve() > 4 ? ops_reserve() / 4 : 1;
 	return 0;
 }
 
 static bool has_room(enum server which)
 {
-	uint32_t reserve = which == SERVER_OPS ? 1 : OPS_RESERVE;
+	uint32_t reserve = which == SERVER_OPS ? 1 : ops_reserve();
 	return worker_active_connections + reserve < worker_max_connections;
 }
 

@@ -55,8 +55,10 @@ class Server:
         self.urls = {}
 
     def command(self, *args, check=True, **kw):
-        return subprocess.run([COMMAND, *args], env=self.env, check=check, text=True,
+        done = subprocess.run([COMMAND, *args], env=self.env, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kw)
+        assert done.returncode == 0 or not check, f"{args}: exit {done.returncode}: {done.stdout[-2000:]}"
+        return done
 
     def prepare(self):
         out = self.command("_prepare").stdout
@@ -114,8 +116,9 @@ class Server:
         args = ["psql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-v", "ON_ERROR_STOP=1", self.urls["OWNER_URL"]]
         for name, value in variables.items():
             args += ["-v", f"{name}={value}"]
-        out = subprocess.run(args, input=text, text=True, check=True, capture_output=True).stdout
-        return [line.split("\x1f") for line in out.splitlines()]
+        done = subprocess.run(args, input=text, text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        return [line.split("\x1f") for line in done.stdout.splitlines()]
 
     def metrics(self):
         text = requests.get(self.ops + "/metrics", timeout=5).text
