@@ -94,7 +94,7 @@ CREATE FUNCTION progress_share_clock(member uuid) RETURNS TABLE (changed_lesson 
         SELECT e.at, e.until, s.lesson_id, count(*) OVER (PARTITION BY e.at) AS lessons
           FROM edge e JOIN span s ON s.low <= e.at AND s.high >= e.until
     ), share AS (
-        SELECT lesson_id, floor(sum((until - at)::numeric / lessons))::integer AS seconds
+        SELECT lesson_id, floor(round(sum((until - at)::numeric / lessons), 6))::integer AS seconds
           FROM slice GROUP BY lesson_id
     )
     UPDATE lesson_progress p SET clock_s = share.seconds

@@ -2,7 +2,9 @@
 
 -- name: progress_put :one
 SELECT refuse_if(CASE WHEN r.problem = 'lesson_unknown' THEN 'not_found' ELSE r.problem END,
-                 CASE WHEN r.problem LIKE 'stretch_%' THEN 'stretches' END),
+                 CASE WHEN r.problem = 'stretch_outside_lesson'
+                           AND :position::integer > (SELECT l.length FROM lesson l WHERE l.lesson_id = :lesson_id::uuid)
+                      THEN 'position' WHEN r.problem LIKE 'stretch_%' THEN 'stretches' END),
        r.claimed_new, r.credited_new
   FROM progress_merge(:subject::uuid, :lesson_id::uuid, coalesce(:stretches::jsonb, '[]'), :position::integer,
                       now(), now(), true, :study_speed::integer, :study_first_report::integer,
@@ -13,7 +15,8 @@ SELECT refuse_if(CASE WHEN r.problem = 'lesson_unknown' THEN 'not_found' ELSE r.
 -- whole minutes so that a repetition moves them by the same.
 WITH skew AS (
     SELECT CASE WHEN abs(extract(epoch FROM now() - :client_time::timestamptz)) <= 120 THEN interval '0'
-                ELSE make_interval(mins => round(extract(epoch FROM now() - :client_time::timestamptz) / 60)::integer)
+                ELSE make_interval(mins => greatest(round(extract(epoch FROM now() - :client_time::timestamptz) / 60),
+                                                    -2e9)::integer) -- further back there are no timestamps
            END AS shift
 ), item AS MATERIALIZED (
     SELECT i.ordinality, i.value FROM jsonb_array_elements(:items::jsonb) WITH ORDINALITY AS i

@@ -3,17 +3,17 @@
  *
  * Random bytes come from the kernel a pool at a time, as a system call for each id would cost more
  * than the rest. The pool belongs to one process: after a fork the child must not hand out what its
- * parent and siblings hand out, so the pool remembers whose it is. For the event loop's thread
+ * parent and siblings hand out, so a fork empties its pool. For the event loop's thread
  * only.
  */
 #include "core/uuid.h"
 #include "core/clock.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #define UUID_BYTES  16
 #define POOL_BYTES  2560
@@ -22,14 +22,23 @@
 static struct {
 	unsigned char bytes[POOL_BYTES];
 	size_t left;
-	pid_t owner;
+	bool watched; /* pool_forget has been registered */
 } pool;
+
+static void pool_forget(void)
+{
+	pool.left = 0;
+}
 
 /* Without random bytes no id can be made that is safe to use: better to stop than to repeat one. */
 static void pool_fill(void)
 {
 	size_t have = 0;
 
+	if (!pool.watched)
+		pool.watched = pthread_atfork(NULL, NULL, pool_forget) == 0;
+	if (!pool.watched)
+		abort();
 	while (have < POOL_BYTES) {
 		ssize_t got = getrandom(pool.bytes + have, POOL_BYTES - have, 0);
 		if (got < 0 && errno != EINTR)
@@ -42,12 +51,8 @@ static void pool_fill(void)
 
 static void pool_take(unsigned char *out, size_t size)
 {
-	pid_t self = getpid();
-
-	if (pool.owner != self || pool.left < size) {
+	if (pool.left < size)
 		pool_fill();
-		pool.owner = self;
-	}
 	pool.left -= size;
 	memcpy(out, pool.bytes + pool.left, size);
 }

@@ -11,6 +11,7 @@
 
 #include "core/conf.h"
 #include "http/guard.h"
+#include "http/router.h"
 
 #include <string.h>
 
@@ -45,16 +46,17 @@ static int read_refuse(struct connection *c, enum problem problem)
 	return read_nothing(c);
 }
 
-/* The path of the rewritten head: what stands between the first two spaces, without the query. */
-static bool is_batch(const struct guard_result *result)
+/* Whether the rewritten head asks for an operation with x-large-body; only POSTs have it. */
+static bool is_large(const struct guard_result *result)
 {
-	static const char suffix[] = "/batch";
-	const size_t suffix_len = sizeof suffix - 1;
-	const char *path = memchr(result->head, ' ', result->head_len);
-	if (path == NULL)
+	static const char post[] = "POST ";
+	const size_t skip = sizeof post - 1;
+	struct route_match match;
+	if (result->head_len <= skip || memcmp(result->head, post, skip) != 0)
 		return false;
-	size_t len = strcspn(++path, "? ");
-	return len >= suffix_len && memcmp(path + len - suffix_len, suffix, suffix_len) == 0;
+	const char *path = result->head + skip;
+	router_find(METHOD_POST, path, strcspn(path, "? "), &match);
+	return match.operation != NULL && match.operation->large_body;
 }
 
 static size_t body_limit(void)
@@ -67,7 +69,7 @@ static size_t body_limit(void)
 static enum problem check_passed(const struct guard_result *result)
 {
 	const struct conf *c = conf();
-	size_t limit = (size_t)(is_batch(result) ? c->batch_body_max : c->body_max);
+	size_t limit = (size_t)(is_large(result) ? c->batch_body_max : c->body_max);
 	if (result->content_length > limit)
 		return PROBLEM_body_too_large;
 	if (http_request_count >= http_request_limit)

@@ -55,11 +55,8 @@ static void settle_body(struct head *h, size_t body_max, struct guard_result *ou
 	bool chunked = h->values[HEADER_TRANSFER_ENCODING].at != NULL;
 	if (chunked)
 		guard_fault(h, length->at != NULL ? PROBLEM_bad_request : PROBLEM_length_required);
-	if (length->at == NULL) {
-		if (h->kind == METHOD_BODIED)
-			guard_fault(h, PROBLEM_length_required);
+	if (length->at == NULL) /* no body (RFC 9112 section 6.3), as curl -X POST sends it */
 		return;
-	}
 	if (!read_length(*length, &out->content_length))
 		guard_fault(h, PROBLEM_bad_content_length);
 	else if (out->content_length > 0 && h->kind == METHOD_BODILESS)
@@ -128,8 +125,10 @@ static void compose(struct head *h, struct guard_result *out, struct span host)
 	put(h, out, h->target.at, h->target.len);
 	put_text(h, out, " HTTP/1.1\r\n");
 	put_header(h, out, HEADER_HOST, host); /* first: Kore takes any "hostx:" before it for it */
-	if (h->kind == METHOD_BODIED)
-		put_header(h, out, HEADER_CONTENT_LENGTH, h->values[HEADER_CONTENT_LENGTH]);
+	if (h->kind == METHOD_BODIED) { /* Kore refuses a POST that does not say its length */
+		struct span length = h->values[HEADER_CONTENT_LENGTH];
+		put_header(h, out, HEADER_CONTENT_LENGTH, length.at != NULL ? length : (struct span){"0", 1});
+	}
 	if (out->close)
 		put_text(h, out, "connection: close\r\n");
 	for (int i = 0; i < HEADER_COUNT; i++)

@@ -3,7 +3,7 @@
  *
  * Strict where leniency lets two parsers disagree (RFC 9112 section 11): no bare CR or LF, no
  * obs-fold, no space before the colon, one Host, one Content-Length that is digits only, no
- * Transfer-Encoding (411), no body on GET, HEAD, DELETE and OPTIONS, absolute-form rewritten.
+ * Transfer-Encoding (411), no body without a Content-Length or on GET, HEAD, DELETE and OPTIONS, absolute-form rewritten.
  */
 #ifndef PARTYSTUDY_HTTP_GUARD_H
 #define PARTYSTUDY_HTTP_GUARD_H

@@ -14,6 +14,7 @@
 #include "core/mem.h"
 #include "http/access_log.h"
 #include "http/conn.h"
+#include "http/guard.h"
 #include "http/metrics.h"
 #include "http/ops.h"
 #include "http/reply.h"
@@ -118,13 +119,9 @@ static bool request_id_ok(const char *text)
 	return len > 0 && len <= 64 && text[len] == '\0';
 }
 
-/* Chinese, unless the first language that is named is another one. */
 static enum language language_of(const char *accept)
 {
-	if (accept == NULL)
-		return LANGUAGE_ZH;
-	accept += strspn(accept, " ");
-	if (strncasecmp(accept, "zh", 2) == 0 || accept[0] == '*')
+	if (accept == NULL || guard_prefers_chinese(accept, strlen(accept)))
 		return LANGUAGE_ZH;
 	return LANGUAGE_EN;
 }

@@ -64,7 +64,7 @@ const char *op_fingerprint(struct op *op)
 	return op->fingerprint;
 }
 
-/* The same key from the same caller for the same operation gives the same id. */
+/* The same request with the same key from the same caller gives the same id. */
 static void derive_id(struct op *op)
 {
 	struct buf text;
@@ -74,6 +74,7 @@ static void derive_id(struct op *op)
 	put(&text, op->caller.subject);
 	put(&text, op->operation->id);
 	put(&text, op->idempotency_key);
+	put(&text, op_fingerprint(op));
 	if (sha256(&text, hash))
 		uuid_v8(op->new_id, hash);
 	else

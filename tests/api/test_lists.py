@@ -49,11 +49,11 @@ def test_there_are_lists():
 
 
 @each_list
-@pytest.mark.parametrize("limit", [1, 2, 7])
+@pytest.mark.parametrize("limit", [1, 2, 5])
 def test_pages_put_together_are_the_whole(reader, operation, limit):
     client, path = reader(operation), path_of(operation)
     whole = client.pages(path, limit=200)
-    assert len(keys_of(whole)) == len(set(keys_of(whole))) > 3
+    assert len(keys_of(whole)) == len(set(keys_of(whole))) > 5
     page = client.get(path, params={"limit": limit}).json()
     assert len(page["items"]) == limit and page["next_cursor"] is not None
     assert client.pages(path, limit=limit) == whole
@@ -111,11 +111,16 @@ def test_the_link_leads_to_the_next_page(reader, operation):
     assert found == whole
 
 
-def test_the_link_keeps_the_filters(admin):
-    reply = admin.get("/v1/members", params={"limit": 1, "name": "文 &涛"[0], "stage": "full"})
-    query = parse_qs(urlsplit(links(reply)[0]).query)
-    assert query["name"] == ["文"] and query["stage"] == ["full"] and set(query) == {"limit", "name", "stage", "cursor"}
-    admin.get(links(reply)[0])
+def test_the_link_keeps_the_filters(scene, admin):
+    org = scene.org()["org_id"]
+    ids = [scene.member(org, name=f"甲 &乙+{i}%")["member_id"] for i in range(3)]
+    reply, found = admin.get("/v1/members", params={"limit": 1, "name": "甲 &乙+", "org_id": org}), []
+    while links(reply):
+        query = parse_qs(urlsplit(links(reply)[0]).query)
+        assert query["name"] == ["甲 &乙+"] and set(query) == {"limit", "name", "org_id", "cursor"}
+        found += keys_of(reply.json()["items"])
+        reply = admin.get(links(reply)[0])
+    assert found + keys_of(reply.json()["items"]) == ids
 
 
 # ── cursors ──
@@ -237,14 +242,14 @@ def test_head_is_refused_as_get_is(anyone, operation):
 
 # ── OPTIONS and 405 ──
 
+def shape(path):
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
 def allowed(path):
-    """The methods of all operations whose template has the shape of this path, literals first."""
-    shape = re.compile("^" + re.sub(r"\{[^}]*\}", "[^/]+", path.replace(".", r"\.")) + "$")
-    found = {o.method for o in spec.operations() if o.path == path}
-    if "{" in path:
-        found |= {o.method for o in spec.operations()
-                  if "{" in o.path and re.sub(r"\{[^}]*\}", "{}", o.path) == re.sub(r"\{[^}]*\}", "{}", path)}
-    assert shape and found
+    """The methods of all operations whose template has the shape of this one."""
+    found = {o.method for o in spec.operations() if shape(o.path) == shape(path)}
+    assert found
     return found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())
 
 
@@ -294,8 +299,7 @@ def test_ids_in_paths_are_uuids(reader, operation):
             assert field_codes(reply).get(name) == "format", reply.text
 
 
-def test_an_id_in_capitals_is_the_same_id(admin):
-    path = "/v1/members/" + demo_id(20005)
-    assert admin.get(path.replace("-7000-", "-7000-").upper().replace("/V1/MEMBERS", "/v1/members")).json() == \
-           admin.get(path).json()
+def test_an_id_in_capitals_is_the_same_id(scene, admin):
+    member = scene.member(demo_id(10011))
+    assert admin.get("/v1/members/" + member["member_id"].upper()).json() == member
     admin.get("/v1/members/" + new_id().upper(), 404)

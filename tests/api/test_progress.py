@@ -201,12 +201,11 @@ def test_a_report_where_there_is_nothing_to_study(phone):
     assert phone.put(f"/v1/me/progress/{ARCHIVED}", body, 409).json()["code"] == "course_archived"
 
 
-def test_a_removed_lesson(server, phone):
+def test_a_removed_lesson(server, phone, admin):
     with course(server, ("video", 100, 1, "covered", 90), ("video", 100, 1, "covered", 90)) as (course_id, lessons):
         report(phone, lessons[0], [[0, 50]])
         report(phone, lessons[1], [[0, 10]])
-        server.sql(f"UPDATE lesson SET removed_at = now() - interval '1 hour' WHERE lesson_id = '{lessons[0]}';"
-                   f"SELECT course_recount('{course_id}')")
+        admin.patch(f"/v1/courses/{course_id}/lessons/{lessons[0]}", {"removed": True}, 200)
         body = {"stretches": [[0, 1]], "client_time": stamp(now())}
         assert phone.put(f"/v1/me/progress/{lessons[0]}", body, 409).json()["code"] == "course_archived"
         before = send_batch(phone, [item(lessons[0], [[50, 60]], now() - 3 * HOUR, 60)])
