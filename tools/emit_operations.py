@@ -113,6 +113,7 @@ class _Emitter:
             ("has_body", _bool(operation.has_body)),
             ("merge_patch", _bool(operation.merge_patch)),
             ("idempotent_key", _bool(operation.idempotent_key)),
+            ("if_match", _bool(operation.if_match)),
             ("large_body", _bool(operation.large_body)),
             ("slow", _bool(operation.slow)),
             ("paged", _bool(operation.paged)),

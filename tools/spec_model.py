@@ -97,6 +97,7 @@ class Operation:
         self.has_body = False
         self.merge_patch = False
         self.idempotent_key = False
+        self.if_match = False
         self.large_body = False
         self.slow = False
         self.paged = False
@@ -191,6 +192,8 @@ class _OperationReader:
                 self.operation.fields.append(self._parameter(parameter, line, "PLACE_QUERY"))
             elif place == "header" and str(name).lower() not in HEADERS_READ:
                 self.spec.complain(line, f"{self.operation.id}: nothing reads the header {name}")
+            elif place == "header":
+                self.operation.if_match |= str(name).lower() == "if-match"
             elif place not in ("path", "header"):
                 message = f"parameters in {place} are not supported"
                 self.spec.complain(line, f"{self.operation.id}: {message}")

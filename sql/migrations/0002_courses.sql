@@ -64,3 +64,18 @@ CREATE FUNCTION lesson_default_pace(kind text) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT CASE kind WHEN 'document' THEN 60 WHEN 'article' THEN 20 ELSE 1 END
 $$;
+
+-- The chapters of a course with their lessons, in order: what a client shows.
+CREATE FUNCTION course_chapters(course uuid) RETURNS jsonb
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'chapter_id', ch.chapter_id, 'title', ch.title, 'position', ch.position, 'version', ch.version,
+               'lessons', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                               'lesson_id', l.lesson_id, 'chapter_id', l.chapter_id, 'title', l.title,
+                               'kind', l.kind, 'url', l.url, 'length', l.length, 'pace_s', l.pace_s,
+                               'position', l.position, 'rule', l.rule, 'rule_percent', l.rule_percent,
+                               'version', l.version) ORDER BY l.position), '[]')
+                             FROM lesson l WHERE l.chapter_id = ch.chapter_id AND l.removed_at IS NULL))
+               ORDER BY ch.position), '[]')
+      FROM chapter ch WHERE ch.course_id = course
+$$;

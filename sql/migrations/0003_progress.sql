@@ -139,13 +139,13 @@ $$;
 -- Merges one report. `live` is a report as it happens: the server's own clock says how much time
 -- has passed since the last one. Otherwise started and ended are the client's claim (already
 -- corrected for its clock), for study done offline.
--- Returns the units that were new in the claim and in the credit, or a problem code for this report.
+-- Returns whether it told anything new, and the units that were new in the claim and in the credit, or a problem code for this report.
 -- The reports of one member are merged one after the other, and none while the course is changed:
 -- whoever recounts a course holds its lock exclusively, in a statement before (course_lock).
 CREATE FUNCTION progress_merge(member uuid, lesson uuid, stretches jsonb, at_position integer,
                                started timestamptz, ended timestamptz, live boolean,
                                speed_percent integer, first_report_s integer, offline_days integer)
-    RETURNS TABLE (problem text, claimed_new integer, credited_new integer)
+    RETURNS TABLE (problem text, changed boolean, claimed_new integer, credited_new integer)
     LANGUAGE plpgsql AS $$
 DECLARE
     l lesson;
@@ -161,7 +161,7 @@ DECLARE
     moved boolean;
     news boolean;
     shared boolean;
-    changed uuid;
+    touched uuid;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('progress ' || member::text, 0));
     PERFORM pg_advisory_xact_lock_shared(hashtextextended('course ' || x.course_id::text, 0))
@@ -171,32 +171,32 @@ BEGIN
         SELECT * INTO c FROM course x WHERE x.course_id = l.course_id;
     END IF;
     IF l.lesson_id IS NULL OR c.status = 'draft' THEN
-        RETURN QUERY SELECT 'lesson_unknown', 0, 0;
+        RETURN QUERY SELECT 'lesson_unknown', false, 0, 0;
         RETURN;
     END IF;
     IF c.archived_at < ended OR l.removed_at < ended THEN
-        RETURN QUERY SELECT 'course_archived', 0, 0;
+        RETURN QUERY SELECT 'course_archived', false, 0, 0;
         RETURN;
     END IF;
     IF NOT live THEN
         IF ended < started THEN
-            RETURN QUERY SELECT 'interval_backwards', 0, 0;
+            RETURN QUERY SELECT 'interval_backwards', false, 0, 0;
             RETURN;
         ELSIF ended > now() + interval '2 minutes' THEN
-            RETURN QUERY SELECT 'interval_in_future', 0, 0;
+            RETURN QUERY SELECT 'interval_in_future', false, 0, 0;
             RETURN;
         ELSIF started < now() - make_interval(days => offline_days) THEN
-            RETURN QUERY SELECT 'interval_too_old', 0, 0;
+            RETURN QUERY SELECT 'interval_too_old', false, 0, 0;
             RETURN;
         END IF;
     END IF;
     IF EXISTS (SELECT FROM jsonb_array_elements(stretches) AS s
                 WHERE (s->>0)::bigint >= (s->>1)::bigint) THEN
-        RETURN QUERY SELECT 'stretch_backwards', 0, 0;
+        RETURN QUERY SELECT 'stretch_backwards', false, 0, 0;
         RETURN;
     ELSIF at_position > l.length OR EXISTS (SELECT FROM jsonb_array_elements(stretches) AS s
                                              WHERE (s->>1)::bigint > l.length) THEN
-        RETURN QUERY SELECT 'stretch_outside_lesson', 0, 0;
+        RETURN QUERY SELECT 'stretch_outside_lesson', false, 0, 0;
         RETURN;
     END IF;
 
@@ -253,12 +253,12 @@ BEGIN
         SELECT FROM lesson_progress x
          WHERE x.member_id = member AND x.lesson_id <> lesson AND x.clock && span);
     IF shared OR (NOT fresh AND p.clock_s <> range_seconds(p.clock)) THEN
-        FOR changed IN SELECT changed_lesson FROM progress_share_clock(member) LOOP
-            PERFORM progress_settle(member, changed, speed_percent);
+        FOR touched IN SELECT changed_lesson FROM progress_share_clock(member) LOOP
+            PERFORM progress_settle(member, touched, speed_percent);
         END LOOP;
     END IF;
     PERFORM progress_settle(member, lesson, speed_percent);
-    RETURN QUERY SELECT NULL::text, claimed_new, x.credited - coalesce(p.credited, 0)
+    RETURN QUERY SELECT NULL::text, fresh OR news, claimed_new, x.credited - coalesce(p.credited, 0)
                    FROM lesson_progress x WHERE x.member_id = member AND x.lesson_id = lesson;
 END
 $$;
@@ -291,19 +291,17 @@ BEGIN
      WHERE l.course_id = course AND l.removed_at IS NULL AND p.lesson_id = l.lesson_id
        AND p.completed_at IS NULL AND lesson_complete(l.rule, l.rule_percent, l.length, p.credited, p.claimed);
     WITH t AS MATERIALIZED (
-        SELECT cp.member_id, count(lp.completed_at) FILTER (WHERE l.lesson_id IS NOT NULL) AS done,
-               coalesce(sum(lp.credited::bigint * l.pace_s) FILTER (WHERE l.lesson_id IS NOT NULL), 0) AS covered
-          FROM course_progress cp
-          LEFT JOIN lesson_progress lp ON lp.member_id = cp.member_id AND lp.course_id = course
-          LEFT JOIN lesson l ON l.lesson_id = lp.lesson_id AND l.removed_at IS NULL
-         WHERE cp.course_id = course
-         GROUP BY cp.member_id
+        SELECT lp.member_id, count(lp.completed_at) AS done, sum(lp.credited::bigint * l.pace_s) AS covered
+          FROM lesson l JOIN lesson_progress lp USING (lesson_id)
+         WHERE l.course_id = course AND l.removed_at IS NULL
+         GROUP BY lp.member_id
     )
     UPDATE course_progress p
-       SET lessons_done = t.done, covered_s = t.covered, version = p.version + 1, updated_at = now()
-      FROM t
-     WHERE p.member_id = t.member_id AND p.course_id = course
-       AND (p.lessons_done, p.covered_s) IS DISTINCT FROM (t.done, t.covered);
+       SET lessons_done = s.done, covered_s = s.covered, version = p.version + 1, updated_at = now()
+      FROM (SELECT cp.member_id, coalesce(t.done, 0) AS done, coalesce(t.covered, 0) AS covered
+              FROM course_progress cp LEFT JOIN t USING (member_id) WHERE cp.course_id = course) AS s
+     WHERE p.member_id = s.member_id AND p.course_id = course
+       AND (p.lessons_done, p.covered_s) IS DISTINCT FROM (s.done, s.covered);
 END
 $$;
 

@@ -20,16 +20,7 @@ SELECT c.course_id, c.org_id, c.code, c.title, c.summary, c.category, c.required
 -- Archived courses stay readable for those who have progress in them.
 SELECT c.course_id, c.org_id, c.code, c.title, c.summary, c.category, c.required, c.status, c.lesson_count,
        c.length_s, c.published_at, c.archived_at, c.version, c.version AS _version, c.created_at, c.updated_at,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'chapter_id', ch.chapter_id, 'title', ch.title, 'position', ch.position, 'version', ch.version,
-                   'lessons', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                                   'lesson_id', l.lesson_id, 'chapter_id', l.chapter_id, 'title', l.title,
-                                   'kind', l.kind, 'url', l.url, 'length', l.length, 'pace_s', l.pace_s,
-                                   'position', l.position, 'rule', l.rule, 'rule_percent', l.rule_percent,
-                                   'version', l.version) ORDER BY l.position), '[]')
-                                 FROM lesson l WHERE l.chapter_id = ch.chapter_id AND l.removed_at IS NULL))
-                   ORDER BY ch.position), '[]')
-          FROM chapter ch WHERE ch.course_id = c.course_id) AS chapters
+       course_chapters(c.course_id) AS chapters
   FROM course c JOIN org o USING (org_id)
  WHERE c.course_id = :course_id::uuid
    AND (c.status = 'published'
@@ -120,21 +111,12 @@ WITH target AS (
 SELECT refuse_if(problem) FROM verdict
 
 -- name: course_managed :one
--- The course after a change, as its manager sees it (course_get without the question who may).
+-- The course after a change: course_get without the question who may, which the change has asked.
 SELECT c.course_id, c.org_id, c.code, c.title, c.summary, c.category, c.required, c.status, c.lesson_count,
        c.length_s, c.published_at, c.archived_at, c.version, c.version AS _version, c.created_at, c.updated_at,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'chapter_id', ch.chapter_id, 'title', ch.title, 'position', ch.position, 'version', ch.version,
-                   'lessons', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                                   'lesson_id', l.lesson_id, 'chapter_id', l.chapter_id, 'title', l.title,
-                                   'kind', l.kind, 'url', l.url, 'length', l.length, 'pace_s', l.pace_s,
-                                   'position', l.position, 'rule', l.rule, 'rule_percent', l.rule_percent,
-                                   'version', l.version) ORDER BY l.position), '[]')
-                                 FROM lesson l WHERE l.chapter_id = ch.chapter_id AND l.removed_at IS NULL))
-                   ORDER BY ch.position), '[]')
-          FROM chapter ch WHERE ch.course_id = c.course_id) AS chapters
+       course_chapters(c.course_id) AS chapters
   FROM course c
- WHERE c.course_id = coalesce(:course_id::uuid, :new_id::uuid)
+ WHERE c.course_id = :course_id::uuid
 
 -- name: course_recount :exec
 SELECT course_recount(:course_id::uuid)
@@ -174,7 +156,7 @@ SELECT refuse_if(problem) FROM verdict
 -- name: chapter_get :one
 SELECT ch.chapter_id, ch.course_id, ch.title, ch.position, ch.version, ch.version AS _version,
        ch.created_at, ch.updated_at
-  FROM chapter ch WHERE ch.chapter_id = coalesce(:chapter_id::uuid, :new_id::uuid)
+  FROM chapter ch WHERE ch.chapter_id = :chapter_id::uuid
 
 -- name: lesson_create :one
 WITH home AS (
@@ -230,4 +212,4 @@ SELECT refuse_if(problem, CASE WHEN problem = 'unknown_reference' THEN 'chapter_
 -- name: lesson_get :one
 SELECT l.lesson_id, l.course_id, l.chapter_id, l.title, l.kind, l.url, l.length, l.pace_s, l.position, l.rule,
        l.rule_percent, l.removed_at, l.version, l.version AS _version, l.created_at, l.updated_at
-  FROM lesson l WHERE l.lesson_id = coalesce(:lesson_id::uuid, :new_id::uuid)
+  FROM lesson l WHERE l.lesson_id = :lesson_id::uuid

@@ -53,12 +53,6 @@ SELECT refuse_if(CASE WHEN NOT EXISTS (SELECT FROM home) THEN 'outside_scope'
             THEN 'id_taken' END,
        CASE WHEN NOT EXISTS (SELECT FROM home) THEN 'org_id' ELSE 'member_id' END)
 
--- name: member_created :one
-SELECT m.member_id, m.org_id, o.name AS org_name, m.name, m.gender, m.birth_date, m.education, m.stage,
-       m.joined_on, m.external_id, m.version, m.version AS _version, m.created_at, m.updated_at
-  FROM member m JOIN org o USING (org_id)
- WHERE m.member_id = :new_id::uuid
-
 -- name: member_patch :one
 WITH scope AS (
     SELECT scope_of(:subject::uuid, :permitted_roles::text[]) AS paths

@@ -51,13 +51,6 @@ SELECT refuse_if(CASE WHEN NOT EXISTS (SELECT FROM parent) THEN 'outside_scope'
             WHEN NOT (SELECT org_kind_fits(p.kind, :kind::text) FROM parent p) THEN 'kind'
             ELSE 'org_id' END)
 
--- name: org_created :one
-SELECT o.org_id, o.parent_id, o.kind, o.name, o.short_name, nlevel(o.path) - 1 AS depth,
-       (SELECT count(*) FROM org c WHERE c.parent_id = o.org_id) AS children,
-       (SELECT count(*) FROM member m JOIN org x USING (org_id) WHERE x.path <@ o.path) AS members,
-       o.version, o.version AS _version, o.created_at, o.updated_at
-  FROM org o WHERE o.org_id = :new_id::uuid
-
 -- name: org_patch :one
 -- Moving an organisation rewrites the paths of its whole subtree. Moves take one lock, so that two
 -- of them at once cannot make a circle.

@@ -22,7 +22,8 @@ WITH skew AS (
     SELECT i.ordinality, i.value FROM jsonb_array_elements(:items::jsonb) WITH ORDINALITY AS i
      ORDER BY i.ordinality
 )
-SELECT i.value->>'id' AS id, i.value->>'lesson_id' AS lesson_id, r.problem, r.claimed_new, r.credited_new
+SELECT i.value->>'id' AS id, i.value->>'lesson_id' AS lesson_id, r.problem, r.changed,
+       r.claimed_new, r.credited_new
   FROM item i CROSS JOIN skew
  CROSS JOIN LATERAL progress_merge(
            :subject::uuid, (i.value->>'lesson_id')::uuid, coalesce(i.value->'stretches', '[]'),

@@ -142,13 +142,16 @@ static void read_head(struct request *rq)
 	conn_address(rq->http, op->caller.address, sizeof(op->caller.address));
 }
 
-/* If-Match holds one strong tag, our version number in quotes, or *. */
+/*
+ * If-Match holds one strong tag, our version number in quotes, or *. False when it is anything
+ * else: such a tag fits nothing (RFC 9110 section 13.1.1).
+ */
 static bool read_if_match(struct request *rq)
 {
 	const char *text = header(rq, "if-match");
 	size_t len;
 
-	if (text == NULL || rq->op.operation->method == METHOD_GET)
+	if (text == NULL || !rq->op.operation->if_match)
 		return true;
 	if (strcmp(text, "*") == 0) {
 		memcpy(rq->op.if_match, "*", 2);
@@ -156,11 +159,8 @@ static bool read_if_match(struct request *rq)
 	}
 	len = strlen(text);
 	if (len < 3 || len > 11 || text[0] != '"' || text[len - 1] != '"' ||
-	    strspn(text + 1, "0123456789") != len - 2) {
-		op_field_error(&rq->op, "If-Match", "pattern", "须为读取时得到的 ETag",
-			       "must be an ETag that a read has given");
+	    strspn(text + 1, "0123456789") != len - 2)
 		return false;
-	}
 	memcpy(rq->op.if_match, text + 1, len - 2);
 	return true;
 }
@@ -258,10 +258,11 @@ static enum problem prepare(struct request *rq, const struct route_match *match)
 	if (op->values == NULL)
 		return PROBLEM_internal_error;
 	headers_ok = read_idempotency_key(rq);
-	headers_ok = read_if_match(rq) && headers_ok;
 	problem = validate_request(op, match, rq->http->query_string);
 	if (problem == PROBLEM_NONE && !headers_ok)
 		problem = PROBLEM_validation_failed;
+	if (problem == PROBLEM_NONE && !read_if_match(rq))
+		problem = PROBLEM_version_mismatch;
 	if (problem == PROBLEM_NONE && op->operation->paged)
 		problem = op_open_page(op);
 	return problem;

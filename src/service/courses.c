@@ -26,7 +26,7 @@ void course_create(struct op *op)
 {
 	static const enum db_statement steps[] = {DB_course_create, DB_course_managed};
 
-	op_set(op, "course_id", NULL); /* read back by :new_id, chosen by the client or not */
+	op_set(op, "course_id", op_new_id(op));
 	op_run_all(op, steps, 2);
 }
 
@@ -50,7 +50,7 @@ void chapter_create(struct op *op)
 						  DB_chapter_create, DB_course_recount,
 						  DB_chapter_get};
 
-	op_set(op, "chapter_id", NULL);
+	op_set(op, "chapter_id", op_new_id(op));
 	op_run_all(op, steps, 5);
 }
 
@@ -69,7 +69,7 @@ void lesson_create(struct op *op)
 						  DB_lesson_create, DB_course_recount,
 						  DB_lesson_get};
 
-	op_set(op, "lesson_id", NULL);
+	op_set(op, "lesson_id", op_new_id(op));
 	op_run_all(op, steps, 5);
 }
 

@@ -113,6 +113,9 @@ const char *op_text(const struct op *op, const char *name);
 /* JSON text in the arena (`flags` are jansson's JSON_…), NULL when memory is short. */
 const char *op_json_text(struct arena *arena, const json_t *json, size_t flags);
 
+/* The id of what the request creates: the client's, else one derived from the Idempotency-Key, else new. */
+const char *op_new_id(struct op *op);
+
 /* Puts a parameter; `text` must live as long as the op (NULL: SQL NULL). */
 void op_set(struct op *op, const char *name, const char *text);
 

@@ -4,9 +4,6 @@
 
 #include "service/op.h"
 
-/* The id of what the request creates: the client's, else one derived from the Idempotency-Key, else new. */
-const char *op_new_id(struct op *op);
-
 /* SHA-256 over operation, path values and the canonical body, as \x… hex. */
 const char *op_fingerprint(struct op *op);
 

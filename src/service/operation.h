@@ -70,6 +70,7 @@ struct operation {
 	bool has_body;        /* a JSON body is expected */
 	bool merge_patch;     /* application/merge-patch+json is accepted too (RFC 7396) */
 	bool idempotent_key;  /* Idempotency-Key is honoured (POST) */
+	bool if_match;        /* the operation lists the header If-Match: 412 when it does not fit */
 	bool large_body;      /* x-large-body: the batch limit applies */
 	bool slow;            /* x-lane: slow */
 	bool paged;           /* takes limit and cursor, answers {"items", "next_cursor"} */

@@ -3,8 +3,9 @@
 
 void org_create(struct op *op)
 {
-	static const enum db_statement steps[] = {DB_org_tree_hold, DB_org_create, DB_org_created};
+	static const enum db_statement steps[] = {DB_org_tree_hold, DB_org_create, DB_org_get};
 
+	op_set(op, "org_id", op_new_id(op));
 	op_run_all(op, steps, 3);
 }
 
@@ -22,8 +23,9 @@ void member_list(struct op *op)
 
 void member_create(struct op *op)
 {
-	static const enum db_statement steps[] = {DB_member_create, DB_member_created};
+	static const enum db_statement steps[] = {DB_member_create, DB_member_get};
 
+	op_set(op, "member_id", op_new_id(op));
 	op_run_all(op, steps, 2);
 }
 

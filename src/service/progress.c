@@ -79,9 +79,8 @@ static const char *good_items(struct op *op, const struct batch *batch, json_t *
 	return text;
 }
 
-static void write_problem(struct op *op, struct jsonw *w, const char *code, const char *detail)
+static void write_problem(struct jsonw *w, const char *code, const char *detail)
 {
-	(void)op;
 	jsonw_object_open(w);
 	jsonw_key(w, "code");
 	jsonw_text(w, code);
@@ -120,7 +119,7 @@ static void write_bad_item(struct op *op, struct jsonw *w, json_t *item, size_t 
 	jsonw_key(w, "problem");
 	while (error != NULL && item_of(error->field) != index)
 		error = error->next;
-	write_problem(op, w, "validation_failed",
+	write_problem(w, "validation_failed",
 		      error == NULL ? NULL
 				    : arena_printf(op->arena, "%s: %s", error->field,
 						   op->language == LANGUAGE_EN ? error->detail_en
@@ -136,6 +135,9 @@ static void write_good_item(struct op *op, struct jsonw *w, json_t *item, struct
 	    db_value(call, op->first_step, row, db_column(call, op->first_step, "problem"), NULL);
 	int64_t claimed = integer_at(call, op->first_step, row, "claimed_new");
 	int64_t credited = integer_at(call, op->first_step, row, "credited_new");
+	bool changed =
+	    code == NULL && db_value(call, op->first_step, row,
+				     db_column(call, op->first_step, "changed"), NULL)[0] == 't';
 	const struct problem_info *info;
 
 	jsonw_object_open(w);
@@ -143,14 +145,14 @@ static void write_good_item(struct op *op, struct jsonw *w, json_t *item, struct
 	jsonw_key(w, "status");
 	if (code != NULL)
 		jsonw_text(w, "refused");
-	else if (claimed == 0 && credited == 0)
+	else if (!changed)
 		jsonw_text(w, "unchanged");
 	else
 		jsonw_text(w, credited < claimed ? "partly_credited" : "credited");
 	jsonw_key(w, "problem");
 	if (code != NULL) {
 		info = problem_info(problem_by_code(code, strlen(code)));
-		write_problem(op, w, code, op->language == LANGUAGE_EN ? info->en : info->zh);
+		write_problem(w, code, op->language == LANGUAGE_EN ? info->en : info->zh);
 	} else {
 		jsonw_null(w);
 	}

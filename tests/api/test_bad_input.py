@@ -30,11 +30,16 @@ def of(operations):
     return pytest.mark.parametrize("operation", operations, ids=lambda o: o.id)
 
 
+@pytest.fixture(scope="module")
+def state(server, accounts):
+    return [checksum(server)]
+
+
 @pytest.fixture(autouse=True)
-def nothing_changes(server, accounts):
-    before = checksum(server)
+def nothing_changes(server, state):
     yield
-    assert checksum(server) == before
+    state.append(checksum(server))
+    assert state[-1] == state[-2]
 
 
 # ── making requests from the specification ────────────────────────────────────────────────────────
@@ -405,8 +410,6 @@ def test_limits(admin, operation):
         limit = "".join(c if ord(c) < 128 else "".join(f"%{b:02x}" for b in c.encode()) for c in limit)
         reply = get(admin, operation, "?limit=" + limit)
         assert (reply.status_code, reply.fields) == (422, {"limit": code}), (limit, reply.text)
-    reply = get(admin, operation, "?limit=0&foo=1&cursor=&limit=2")
-    assert reply.fields.keys() == {"limit", "foo", "cursor"} or reply.json()["errors"], reply.text
 
 
 @of(LISTS)

@@ -32,10 +32,10 @@ class Reply:
         return {e["field"]: e["code"] for e in errors}
 
 
-def send(base, method, target, headers=(), body=None, seconds=30):
-    """`headers` are pairs and may repeat; `body` is bytes, sent with its Content-Length."""
+def send(base, method, target, headers=(), body=None, source="127.0.0.1"):
+    """`headers` are pairs and may repeat; `body` is bytes, sent with its Content-Length; `source` is our address."""
     address = urllib.parse.urlsplit(base)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=seconds)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30, source_address=(source, 0))
     try:
         connection.putrequest(method, target, skip_accept_encoding=True)
         for name, value in headers:

@@ -78,6 +78,9 @@ def _validate(schema, value):
     jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker()).validate(value)
 
 
+# Given before it is known which operation is meant: operations have them under `default`.
+REFUSED_EARLY = (408, 411, 414, 417, 431, 505)
+
 PROBLEM_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
 
 
@@ -99,7 +102,8 @@ def check_reply(method, path, reply):
         return None
     if method == "OPTIONS":
         return operation
-    promised = operation.responses().get(str(reply.status_code))
+    responses = operation.responses()
+    promised = responses.get(str(reply.status_code)) or (reply.status_code in REFUSED_EARLY and responses.get("default")) or None
     assert promised is not None, f"{operation.id} answered {reply.status_code}, which its specification does not name: {reply.text[:300]}"
     if reply.status_code >= 400 or reply.status_code in (204, 304) or method == "HEAD":
         return operation
