@@ -3,7 +3,8 @@
  *
  * Strict where leniency lets two parsers disagree (RFC 9112 section 11): no bare CR or LF, no
  * obs-fold, no space before the colon, one Host, one Content-Length that is digits only, no
- * Transfer-Encoding (411), no body without a Content-Length or on GET, HEAD, DELETE and OPTIONS, absolute-form rewritten.
+ * Transfer-Encoding (411), no body on GET, HEAD, DELETE and OPTIONS. The absolute form is rewritten,
+ * and a POST, PUT or PATCH that names no length has an empty body.
  */
 #ifndef PARTYSTUDY_HTTP_GUARD_H
 #define PARTYSTUDY_HTTP_GUARD_H
@@ -30,7 +31,7 @@ struct guard_result {
 	size_t consumed;       /* bytes of the input that were the head */
 	size_t content_length; /* bytes of body that follow */
 	bool expects_continue; /* Expect: 100-continue */
-	bool close;            /* HTTP/1.0 without keep-alive, or Connection: close */
+	bool close;            /* HTTP/1.0, or Connection: close */
 	bool chinese;          /* Accept-Language prefers Chinese (or says nothing): for the refusal */
 	char request_id[65];   /* X-Request-Id when it is well-formed, else "" */
 	size_t head_len;

@@ -195,10 +195,10 @@ static void read_request_line(struct head *h, struct span line)
 	}
 	size_t len = (size_t)(second - rest.at);
 	read_version(h, (struct span){second + 1, rest.len - len - 1});
-	read_target(h, (struct span){rest.at, len});
 	h->kind = method_kind(h->method);
-	if (h->kind == METHOD_UNKNOWN)
+	if (h->kind == METHOD_UNKNOWN) /* before the target: CONNECT's has a form of its own */
 		guard_fault(h, PROBLEM_not_implemented);
+	read_target(h, (struct span){rest.at, len});
 }
 
 /* ── the header lines ───────────────────────────────────────────────────────────────────────── */

@@ -208,6 +208,7 @@ void kore_worker_configure(void)
 	(void)kore_timer_add(on_stop_look, STOP_LOOK_MS, NULL, 0);
 	(void)kore_timer_add(on_tick, TICK_MS, NULL, 0);
 	(void)kore_timer_add(on_refresh, REFRESH_MS, NULL, 0);
+	on_refresh(NULL, 0); /* not the parent's keys: those are of its start */
 	/* Without sockets a worker is of no use, and a new one would have none either. */
 	if (listen_start(worker->id) != 0)
 		kore_shutdown();

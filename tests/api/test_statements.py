@@ -116,7 +116,6 @@ def test_what_the_role_may_do_with_each_table(server):
     "SET session_replication_role = 'replica'", "CREATE PUBLICATION x FOR ALL TABLES", "SELECT pg_create_physical_replication_slot('x')",
     "VACUUM (FULL) pg_authid; SELECT 1/0"], ids=lambda s: s[:60])
 def test_what_the_role_must_not_do(server, sql):
-    before = server.sql("SELECT count(*) FROM member")
     code, out = run(server, f"BEGIN; {sql}; ROLLBACK;" if not sql.startswith(("VACUUM", "CREATE DATABASE", "DROP DATABASE", "ALTER SYSTEM")) else sql)
     assert code != 0, "that went through"
     refusals = ("42501",)  # insufficient_privilege
@@ -124,4 +123,3 @@ def test_what_the_role_must_not_do(server, sql):
         refusals = ("22012",)  # skipped with a warning; the division shows that it was only skipped
         assert "permission denied" in out or "only superuser" in out
     assert any(r in out for r in refusals), out
-    assert server.sql("SELECT count(*) FROM member") == before

@@ -86,6 +86,7 @@ static void methods_and_versions(void **state)
 	(void)state;
 	refuses("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_not_implemented);
 	refuses("get / HTTP/1.1\r\nHost: a\r\n\r\n", PROBLEM_not_implemented);
+	refuses("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", PROBLEM_not_implemented);
 	refuses("PRI * HTTP/2.0\r\n\r\n", PROBLEM_http_version_not_supported);
 	refuses("GET / HTTP/1.2\r\nHost: a\r\n\r\n", PROBLEM_http_version_not_supported);
 	refuses("GET / HTTP/0.9\r\nHost: a\r\n\r\n", PROBLEM_http_version_not_supported);

@@ -49,12 +49,14 @@ class Client:
 
     def pages(self, path, **params):
         """All items of a list, page by page."""
-        items, cursor = [], None
+        items, cursor, seen = [], None, set()
         while True:
             query = dict(params, **({"cursor": cursor} if cursor else {}))
             page = self.get(path, params=query).json()
             items += page["items"]
             cursor = page["next_cursor"]
+            assert cursor not in seen, f"{path}: the list goes round in circles"
+            seen.add(cursor)
             if cursor is None:
                 return items
 

@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import struct
+import time
 import urllib.parse
 
 from requests.structures import CaseInsensitiveDict
@@ -18,6 +19,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 SECONDS = 60  # a deadline for what should take milliseconds, also with the sanitizers on a busy machine
 
 JWKS = "/.well-known/jwks.json"  # open to everyone, and needs no database
+JSON = ("Content-Type", "application/json")
+# What must never be taken for a request of its own.
+SMUGGLED = f"GET {JWKS} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: smuggled\r\n\r\n"
 
 
 class Ended(Exception):
@@ -123,12 +127,20 @@ class Wire:
             length = 0
         while len(self.bytes) < length:
             assert self.read_on(), f"the body was cut off: {status} {dict(headers)}"
+        assert status < 200 or "x-request-id" in headers, f"a reply that is none of ours: {status} {dict(headers)}"
         body, self.bytes = self.bytes[:length], self.bytes[length:]
         return Reply(status, headers, body)
 
     def ended(self):
         """Asserts that nothing more comes, and that the end is a proper one (over TLS, with close_notify)."""
         assert self.bytes == b"" and not self.read_on(), f"something after the end: {self.bytes[:300]!r}"
+
+    def cut_off(self):
+        """Asserts that the connection is closed without a byte, politely or not."""
+        try:
+            assert self.bytes == b"" and not self.read_on(), f"an answer: {self.bytes[:300]!r}"
+        except (ConnectionResetError, ssl.SSLEOFError):
+            pass
 
     def ask(self, method, target, headers=(), body=None):
         self.send(message(method, target, headers, body))
@@ -163,3 +175,16 @@ def serves(server, scheme="http"):
     with Wire(server, scheme) as wire:
         reply = wire.ask("GET", JWKS)
         assert reply.status_code == 200 and reply.json()["keys"]
+
+
+def wait_for_gauges(server, seconds=30):
+    """Until no request is pending and hardly a connection is open."""
+    deadline = time.monotonic() + seconds
+    while True:
+        metrics = server.metrics()
+        pending = sum(v for k, v in metrics.items() if k.startswith("partystudy_requests_pending"))
+        open_ones = sum(v for k, v in metrics.items() if k.startswith("partystudy_connections{"))
+        if pending <= 1 and open_ones < 50:
+            return
+        assert time.monotonic() < deadline, f"{pending} requests are pending, {open_ones} connections open"
+        time.sleep(0.2)
