@@ -199,7 +199,7 @@ CREATE TABLE idempotency (
     fingerprint bytea NOT NULL,
     status      integer,
     location    text,
-    etag        text,
+    version     text,
     body        text,
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (member_id, key)
@@ -224,7 +224,7 @@ BEGIN
     END IF;
     INSERT INTO idempotency AS i (member_id, key, fingerprint) VALUES (member, request_key, request_fingerprint)
         ON CONFLICT (member_id, key) DO UPDATE
-           SET fingerprint = EXCLUDED.fingerprint, status = NULL, location = NULL, etag = NULL, body = NULL,
+           SET fingerprint = EXCLUDED.fingerprint, status = NULL, location = NULL, version = NULL, body = NULL,
                created_at = now();
 END
 $$;

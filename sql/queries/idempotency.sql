@@ -5,9 +5,9 @@ SELECT idempotency_begin(:subject::uuid, :idempotency_key::text, :fingerprint::b
 
 -- name: idempotency_keep :exec
 UPDATE idempotency SET status = :reply_status::integer, location = :reply_location::text,
-       etag = :reply_etag::text, body = :reply_body::text
+       version = :reply_version::text, body = :reply_body::text
  WHERE member_id = :subject::uuid AND key = :idempotency_key::text AND fingerprint = :fingerprint::bytea
 
 -- name: idempotency_reply :one
-SELECT status, location, etag, body FROM idempotency
+SELECT status, location, version, body FROM idempotency
  WHERE member_id = :subject::uuid AND key = :idempotency_key::text AND fingerprint = :fingerprint::bytea

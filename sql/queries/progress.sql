@@ -60,6 +60,7 @@ SELECT c.course_id, c.title, c.category, c.required, c.status, c.lesson_count,
        c.lesson_count > 0 AND coalesce(p.lessons_done, 0) >= c.lesson_count AS completed,
        next.lesson AS next_lesson,
        CASE WHEN p.member_id IS NULL THEN 'not_started'
+            WHEN c.lesson_count = 0 THEN 'no_lessons'
             WHEN p.lessons_done < c.lesson_count THEN 'lessons_remaining' END AS why_not_complete,
        p.started_at, p.updated_at, jsonb_build_array(c.course_id) AS _key
   FROM course c
@@ -82,6 +83,7 @@ SELECT c.course_id, c.title, c.category, c.required, c.status, c.lesson_count,
        CASE WHEN c.length_s > 0 THEN least(coalesce(p.covered_s, 0) * 100 / c.length_s, 100) ELSE 0 END AS percent,
        c.lesson_count > 0 AND coalesce(p.lessons_done, 0) >= c.lesson_count AS completed,
        CASE WHEN p.member_id IS NULL THEN 'not_started'
+            WHEN c.lesson_count = 0 THEN 'no_lessons'
             WHEN p.lessons_done < c.lesson_count THEN 'lessons_remaining' END AS why_not_complete,
        p.started_at, p.updated_at,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(

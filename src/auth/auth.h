@@ -102,7 +102,9 @@ int throttle_init(void);
  * times as many free ones), up to 15 minutes; it fades with time.
  */
 int throttle_wait(const char *account, const char *address);
+/* Counts an attempt; before its outcome is known, so that guesses sent at once all count. */
 void throttle_failed(const char *account, const char *address);
+/* It was the right password: the account is free again, and the address gets this attempt back. */
 void throttle_passed(const char *account, const char *address);
 
 #endif

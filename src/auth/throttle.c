@@ -203,16 +203,15 @@ static void count_failure(struct place place)
 	}
 }
 
-/* Divides what is counted; by 0: forgets it. A lost race leaves the newer count, which is right. */
-static void count_down(struct place place, uint32_t divisor)
+/* Takes `most` failures back. A lost race leaves the newer count, which is right. */
+static void count_down(struct place place, uint32_t most)
 {
 	for (size_t i = 0; i < WAYS; i++) {
 		uint64_t held = atomic_load(&place.set[i]);
 		struct record r = unpack(held);
 		if (r.count == 0 || r.tag != place.tag)
 			continue;
-		r.count = divisor == 0 ? 0 : faded(&r, place.free_attempts) / divisor;
-		r.time = (uint32_t)throttle_now();
+		r.count -= r.count < most ? r.count : most;
 		(void)atomic_compare_exchange_strong(&place.set[i], &held, pack(r));
 	}
 }
@@ -238,7 +237,10 @@ void throttle_passed(const char *account, const char *address)
 {
 	if (shared == NULL)
 		return;
-	count_down(place_of_account(account), 0);
-	/* Not to nothing: whoever owns one account could otherwise guess at others for ever. */
-	count_down(place_of_address(address), 2);
+	count_down(place_of_account(account), COUNT_MAX);
+	/*
+	 * Only what this attempt had added before it passed: whoever owns one account could
+	 * otherwise guess at others for ever.
+	 */
+	count_down(place_of_address(address), 1);
 }

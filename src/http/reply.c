@@ -231,17 +231,21 @@ static void head_rate(struct buf *head, const struct reply *reply)
 
 /* ── entity tags ────────────────────────────────────────────────────────────────────────────── */
 
-/* A read without a version of its own is tagged with a hash of its bytes. */
+/*
+ * A strong tag stands for the bytes (RFC 9110 section 8.8.1), and these hold more than the row that
+ * has a version: counts, names of neighbours. So it is a hash of the body, with the row's version
+ * in front where there is one, for If-Match to read.
+ */
 static void tag_by_content(struct reply *reply)
 {
-	static const unsigned char key[crypto_shorthash_siphashx24_KEYBYTES] = "partystudy etag";
-	unsigned char hash[crypto_shorthash_siphashx24_BYTES];
+	static const unsigned char key[crypto_shorthash_KEYBYTES] = "partystudy etag";
+	unsigned char hash[crypto_shorthash_BYTES];
 	char hex[2 * sizeof(hash) + 1];
 
-	crypto_shorthash_siphashx24(hash, (const unsigned char *)reply->body.data, reply->body.len,
-				    key);
+	crypto_shorthash(hash, (const unsigned char *)reply->body.data, reply->body.len, key);
 	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
-	(void)snprintf(reply->etag, sizeof(reply->etag), "\"%s\"", hex);
+	(void)snprintf(reply->etag, sizeof(reply->etag), "\"%s%s%s\"", reply->version,
+		       reply->version[0] != '\0' ? "-" : "", hex);
 }
 
 /* If-None-Match is a list of tags or *; comparison is weak (RFC 9110 section 13.1.2). */
@@ -277,11 +281,11 @@ static void finish_body(struct reply *reply, const struct reply_context *context
 		reply->etag[0] = '\0';
 		return;
 	}
-	if (!context->is_get || reply->status != 200)
-		return;
-	if (reply->etag[0] == '\0')
+	if (reply->etag[0] == '\0' && reply->body.len > 0 &&
+	    (reply->version[0] != '\0' || (context->is_get && reply->status == 200)))
 		tag_by_content(reply);
-	if (context->if_none_match[0] != '\0' && tag_matches(context->if_none_match, reply->etag))
+	if (context->is_get && reply->status == 200 && context->if_none_match[0] != '\0' &&
+	    tag_matches(context->if_none_match, reply->etag))
 		not_modified(reply);
 }
 
@@ -306,8 +310,9 @@ void reply_finish(struct buf *head, struct reply *reply, const struct reply_cont
 	else
 		buf_printf(head, "cache-control: %s\r\n", cache_policy(reply, context));
 	if (strncmp(reply->content_type, "text/html", 9) == 0)
-		buf_puts(head, "content-security-policy: default-src 'none'; style-src 'unsafe-inline'; "
-		               "frame-ancestors 'none'\r\n");
+		buf_puts(head,
+			 "content-security-policy: default-src 'none'; style-src 'unsafe-inline'; "
+			 "frame-ancestors 'none'\r\n");
 	if (reply->etag[0] != '\0')
 		buf_printf(head, "etag: %s\r\n", reply->etag);
 	if (reply->location[0] != '\0')

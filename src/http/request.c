@@ -143,13 +143,14 @@ static void read_head(struct request *rq)
 }
 
 /*
- * If-Match holds one strong tag, our version number in quotes, or *. False when it is anything
- * else: such a tag fits nothing (RFC 9110 section 13.1.1).
+ * If-Match holds *, or one tag of ours: "<version>-<hash>", of which the version counts, or the
+ * version alone in quotes. False when it is anything else: that fits nothing (RFC 9110
+ * section 13.1.1).
  */
 static bool read_if_match(struct request *rq)
 {
 	const char *text = header(rq, "if-match");
-	size_t len;
+	size_t digits, hash = 0;
 
 	if (text == NULL || !rq->op.operation->if_match)
 		return true;
@@ -157,11 +158,14 @@ static bool read_if_match(struct request *rq)
 		memcpy(rq->op.if_match, "*", 2);
 		return true;
 	}
-	len = strlen(text);
-	if (len < 3 || len > 11 || text[0] != '"' || text[len - 1] != '"' ||
-	    strspn(text + 1, "0123456789") != len - 2)
+	if (text[0] != '"')
 		return false;
-	memcpy(rq->op.if_match, text + 1, len - 2);
+	digits = strspn(text + 1, "0123456789");
+	if (text[1 + digits] == '-')
+		hash = 1 + strspn(text + 1 + digits + 1, "0123456789abcdef");
+	if (digits == 0 || digits > 9 || hash == 1 || strcmp(text + 1 + digits + hash, "\"") != 0)
+		return false;
+	memcpy(rq->op.if_match, text + 1, digits);
 	return true;
 }
 

@@ -262,7 +262,7 @@ void op_answer_rows(struct op *op, struct db_call *call, int step)
 	db_row_json(&op->reply.body, call, step, 0);
 	version = db_column(call, step, "_version");
 	if (version >= 0) {
-		(void)snprintf(op->reply.etag, sizeof(op->reply.etag), "\"%s\"",
+		(void)snprintf(op->reply.version, sizeof(op->reply.version), "%s",
 			       db_value(call, step, 0, version, NULL));
 	}
 	if (op->operation->success == 201)

@@ -23,7 +23,7 @@
  * or one that the handler has put with op_set.
  *
  * Rows speak to the generic encoder through columns with an underscore:
- *     _version  goes into ETag                    _key  the row's place in a list, for the cursor
+ *     _version  what If-Match is held against      _key  the row's place in a list, for the cursor
  *     _problem  a problem code: the answer is that problem, and the transaction stays committed
  * A statement that refuses calls refuse_if(code, field), which raises SQLSTATE PS000 with the
  * problem's code as its message and the field as its COLUMN and so undoes the whole transaction; a
@@ -65,7 +65,8 @@ struct reply {
 	struct field_error *errors;
 	struct buf body;
 	const char *content_type;
-	char etag[64];       /* with its quotes; "" none */
+	char version[24];    /* of the row that is shown; "" none. The ETag is made of it and the bytes */
+	char etag[64];       /* with its quotes, where the answer knows it already; "" otherwise */
 	char location[256];
 	const char *next_cursor; /* of a page that is not the last; http/ makes the Link of it */
 	const char *cache_control; /* NULL: private, no-cache for a GET, no-store otherwise */

@@ -31,7 +31,7 @@ bool op_keep(struct op *op)
 		return false;
 	op_set(op, "reply_status", arena_printf(op->arena, "%d", op->reply.status));
 	op_set(op, "reply_location", op->reply.location[0] != '\0' ? op->reply.location : NULL);
-	op_set(op, "reply_etag", op->reply.etag[0] != '\0' ? op->reply.etag : NULL);
+	op_set(op, "reply_version", op->reply.version[0] != '\0' ? op->reply.version : NULL);
 	op_set(op, "reply_body", op->reply.body.len > 0 ? op->reply.body.data : NULL);
 	call = db_call_new(DB_FAST, 2000, on_kept, op);
 	if (call == NULL)
@@ -62,7 +62,7 @@ static void on_reply(struct op *op, struct db_call *call)
 	if ((text = db_value(call, 0, 0, 1, NULL)) != NULL)
 		(void)snprintf(op->reply.location, sizeof(op->reply.location), "%s", text);
 	if ((text = db_value(call, 0, 0, 2, NULL)) != NULL)
-		(void)snprintf(op->reply.etag, sizeof(op->reply.etag), "%s", text);
+		(void)snprintf(op->reply.version, sizeof(op->reply.version), "%s", text);
 	if ((text = db_value(call, 0, 0, 3, &len)) != NULL)
 		buf_append(&op->reply.body, text, len);
 	op->reply.replayed = true;

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void set_study_rules(struct op *op)
 {
@@ -160,15 +161,45 @@ static void write_good_item(struct op *op, struct jsonw *w, json_t *item, struct
 	jsonw_object_close(w);
 }
 
+/* True when an item of the lesson was accepted: only then is its state part of the answer. */
+static bool lesson_accepted(struct op *op, struct db_call *call, const char *lesson)
+{
+	int problem = db_column(call, op->first_step, "problem");
+	int id = db_column(call, op->first_step, "lesson_id");
+
+	for (int row = 0; row < db_rows(call, op->first_step); row++) {
+		if (db_value(call, op->first_step, row, problem, NULL) == NULL &&
+		    strcasecmp(db_value(call, op->first_step, row, id, NULL), lesson) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void write_lessons(struct op *op, struct db_call *call)
+{
+	struct buf *out = &op->reply.body;
+	int step = op->first_step + 1, shown = 0;
+	int id = db_column(call, step, "lesson_id");
+
+	buf_puts(out, ",\"lessons\":[");
+	for (int row = 0; row < db_rows(call, step); row++) {
+		if (!lesson_accepted(op, call, db_value(call, step, row, id, NULL)))
+			continue;
+		if (shown++ > 0)
+			buf_putc(out, ',');
+		db_row_json(out, call, step, row);
+	}
+	buf_puts(out, "]}");
+}
+
 static void on_batch(struct op *op, struct db_call *call)
 {
 	struct batch *batch = op->state;
 	json_t *items = op_value(op, "items")->json;
-	struct buf *out = &op->reply.body;
-	int row = 0, states = op->first_step + 1;
 	struct jsonw w;
+	int row = 0;
 
-	jsonw_init(&w, out);
+	jsonw_init(&w, &op->reply.body);
 	jsonw_object_open(&w);
 	jsonw_key(&w, "results");
 	jsonw_array_open(&w);
@@ -181,13 +212,7 @@ static void on_batch(struct op *op, struct db_call *call)
 			write_good_item(op, &w, item, call, row++);
 	}
 	jsonw_array_close(&w);
-	buf_puts(out, ",\"lessons\":[");
-	for (row = 0; row < db_rows(call, states); row++) {
-		if (row > 0)
-			buf_putc(out, ',');
-		db_row_json(out, call, states, row);
-	}
-	buf_puts(out, "]}");
+	write_lessons(op, call);
 	op->reply.errors = NULL;
 	op_answer(op, 200);
 }

@@ -10,14 +10,14 @@ import re
 import uuid
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from support import raw, spec
 from support.study import CONSTITUTION, DEMO, BRANCH, checksum
 
 MIB = 1 << 20
-FUZZ = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+FUZZ = settings(max_examples=25, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck))
 
 WITH_BODY = [o for o in spec.operations() if o.request_schema()]

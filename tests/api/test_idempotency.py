@@ -105,7 +105,7 @@ def test_a_reply_that_was_not_kept(scene, admin, operation):
     path, body = REQUESTS[operation.id](scene)
     key = key_of()
     first = admin.post(path, body, headers=key)
-    scene.server.sql("UPDATE idempotency SET status = NULL, location = NULL, etag = NULL, body = NULL"
+    scene.server.sql("UPDATE idempotency SET status = NULL, location = NULL, version = NULL, body = NULL"
                      " WHERE key = :'key';", key=key["Idempotency-Key"])
     before = scene.checksum()
     again = admin.post(path, body, headers=key)

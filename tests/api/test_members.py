@@ -36,7 +36,7 @@ def test_create_says_what_it_made(admin, org):
     made = reply.json()
     assert {k: made[k] for k in body} == body and made["version"] == 1
     assert made["org_name"] == admin.get("/v1/orgs/" + org).json()["name"]
-    assert reply.headers["Location"] == "/v1/members/" + made["member_id"] and reply.headers["ETag"] == '"1"'
+    assert reply.headers["Location"] == "/v1/members/" + made["member_id"] and reply.headers["ETag"].startswith('"1-')
     assert admin.get(reply.headers["Location"]).json() == made
 
 
@@ -134,10 +134,10 @@ def test_if_match(scene, admin, org):
 
     def change(tag):
         return admin.patch(path, {"education": unique("学历")}, headers={"If-Match": tag})
-    assert change('"1"').headers["ETag"] == '"2"'
+    assert change('"1"').headers["ETag"].startswith('"2-')
     for stale in ('"1"', '"9"', 'W/"2"', "2", '"x"'):
         refused(change(stale), 412, "version_mismatch")
-    assert change("*").status_code == 200 and admin.get(path).headers["ETag"] == '"3"'
+    assert change("*").status_code == 200 and admin.get(path).headers["ETag"].startswith('"3-')
 
 
 def test_a_refused_change_changes_nothing(scene, admin, org):

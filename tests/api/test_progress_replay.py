@@ -9,7 +9,7 @@ import random
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from support.client import Client
@@ -24,7 +24,8 @@ LESSONS = {VIDEO: (1260, 1, "covered", 90), AUDIO: (1500, 1, "covered", 80), ART
 COURSES = (CONSTITUTION, DEMO + "30003")
 WINDOW = 900  # seconds within which all items of an example lie, so that they meet
 
-RULES = settings(max_examples=25, deadline=None, derandomize=True, database=None,
+# No shrinking: two threads and a server do not fail the same way each time. To see a small example add Phase.shrink.
+RULES = settings(max_examples=25, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
                  suppress_health_check=list(HealthCheck))
 
 

@@ -13,7 +13,7 @@
 # only from a directory that its user can enter.
 # shellcheck shell=bash disable=SC2154
 
-PG_HOME='' PG_USER='' PG_SOCKET=''
+PG_BIN='' PG_HOME='' PG_USER='' PG_SOCKET='' PG_LOG=''
 
 # The newest PostgreSQL's programs; empty when there are none.
 pg_bin() {

@@ -3,7 +3,8 @@
 
 PACKAGES_RUN=(cmake make gcc libc6-dev pkg-config python3 python3-yaml curl openssl util-linux
 	kore libpq-dev libjansson-dev libjwt-dev libssl-dev libsodium-dev)
-PACKAGES_TEST=(libcmocka-dev procps python3-cryptography python3-hypothesis python3-jsonschema python3-pytest python3-requests)
+PACKAGES_TEST=(libcmocka-dev procps python3-cryptography python3-hypothesis python3-jsonschema python3-pytest python3-requests
+	testssl.sh)
 
 # packages_install run|test: installs what is missing for it.
 packages_install() {

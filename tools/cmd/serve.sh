@@ -95,6 +95,7 @@ write_kore_conf() {
 	printf '%s\n' "$text" >"$VAR/kore.conf.new"
 	mv "$VAR/kore.conf.new" "$VAR/kore.conf"
 	ln -sfn "$BUILD_DIR/libpartystudy.so" "$VAR/libpartystudy.so"
+	[ "$SANITIZE" = 0 ] || ln -sfn "$BUILD_DIR/libsanitize_preload.so" "$VAR/libsanitize_preload.so"
 }
 
 workers() {
@@ -119,8 +120,8 @@ serve_exec() {
 	[ "$(id -u)" -eq 0 ] || options+=(-r)
 	server_environment
 	if [ "$SANITIZE" = 1 ]; then
-		LD_PRELOAD=$(gcc -print-file-name=libasan.so)
-		export LD_PRELOAD
+		LD_PRELOAD=$(gcc -print-file-name=libasan.so):./libsanitize_preload.so
+		export LD_PRELOAD # by a relative name: it cannot hold one with a space
 	fi
 	# Kore's own lines go through stdio: into a file they would come 4 KB late.
 	exec "$@" stdbuf -oL kore "${options[@]}"

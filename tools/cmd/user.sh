@@ -106,7 +106,8 @@ user_sql() {
 		printf '%s\n' "$@" | while read -r block; do "user_sql_$block"; done
 		printf 'COMMIT;\n'
 	} | USER_HASH=${USER_HASH:-} database_psql "$connection" -v login="$USER_LOGIN" -v name="${USER_NAME:-}" \
-		-v role="${USER_ROLE:-}" -v org="${USER_ORG:-}" -f - >/dev/null || exit 1
+		-v role="${USER_ROLE:-}" -v org="${USER_ORG:-}" -f - 2>&1 >/dev/null |
+		{ grep -v ' PS000$' >&2 || true; } || exit 1 # the refusal itself was one line before
 }
 
 # A block that finds something wrong says so in one line and ends psql with an error.
