@@ -2,7 +2,8 @@
  * auth: passwords, access tokens, opaque secrets and the brake on guessing. Pure of HTTP and SQL.
  *
  * Keys: every <kid>.pem in the key directory is a P-256 key. The one whose name sorts last among
- * those that hold a private key signs; all of them verify and are published as JWKS. To rotate: add
+ * those that hold a private key signs, once it has been there for 10 s and every worker and node has
+ * seen it; all of them verify and are published as JWKS. To rotate: add
  * a file, wait for one access-token lifetime, remove the old one. The directory is looked at again
  * every few seconds, no restart is needed.
  */

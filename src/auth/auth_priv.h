@@ -24,6 +24,7 @@
 struct key {
 	char id[KEY_ID_TEXT];
 	bool has_private;
+	int64_t since; /* seconds since 1970 when its file came or changed */
 	uint8_t x[KEY_COORDINATE];
 	uint8_t y[KEY_COORDINATE];
 	uint8_t scalar[KEY_COORDINATE];    /* zero without a private part */
@@ -54,8 +55,14 @@ const char *key_read(struct key *key, int dir_fd, const char *id);
 int key_list(int dir_fd, struct key_mark *marks, int *bad_name);
 
 const struct key *keys_find(const char *id, size_t len);
-/* The key that signs; NULL before keys_load. */
+/*
+ * The key that signs: the last that every worker and node must have seen by now, so that none of
+ * them meets a token of a key that it does not know. NULL before keys_load.
+ */
 const struct key *keys_signing(void);
+#define KEY_SETTLE_S 10 /* keys_refresh runs every 2 s; the rest is for nodes that share a directory */
+/* Seconds since 1970; tests replace it. */
+extern int64_t (*keys_now)(void);
 /* Grows whenever a key goes or changes: what was verified before must be verified again. */
 uint64_t keys_generation(void);
 /* 32 bytes for cursors, NULL before keys_load. */

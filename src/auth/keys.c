@@ -8,6 +8,7 @@
  * anyone out; only removing the file removes the key. Parsing is in key_file.c.
  */
 #include "auth/auth_priv.h"
+#include "core/clock.h"
 #include "core/jsonw.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -28,12 +29,13 @@
 struct key_set {
 	struct key keys[KEYS_MAX]; /* sorted by id */
 	size_t count;
-	const struct key *signing; /* the last with a private part */
 	uint8_t cursor_key[crypto_auth_hmacsha256_BYTES];
 	struct key_mark marks[KEYS_MAX];
 	int marked;
 	struct buf jwks;
 };
+
+int64_t (*keys_now)(void) = clock_unix;
 
 static struct key_set *current;
 static uint64_t generation = 1;
@@ -120,9 +122,8 @@ static const char *set_complete(struct key_set *set)
 	for (size_t i = 0; i < set->count; i++) {
 		if (!set->keys[i].has_private)
 			continue;
-		if (oldest == NULL)
-			oldest = &set->keys[i];
-		set->signing = &set->keys[i];
+		oldest = &set->keys[i];
+		break;
 	}
 	if (oldest == NULL)
 		return "no private P-256 key (<kid>.pem) there";
@@ -147,6 +148,8 @@ static bool set_read(struct key_set *set, int dir_fd, char *error, size_t size)
 				  before != NULL ? "the key it held stays" : "passed over");
 		if (wrong != NULL && before != NULL)
 			*key = *before;
+		if (wrong == NULL)
+			key->since = set->marks[i].ctime_ns / 1000000000;
 		if (wrong == NULL || before != NULL)
 			set->count++;
 	}
@@ -232,8 +235,8 @@ static void refresh_marked(struct key_set *set, int dir_fd)
 	(void)set_read(set, dir_fd, NULL, 0);
 	const char *wrong = set_complete(set);
 	if (wrong == NULL) {
-		log_info("keys read again: %zu, signing with %s", set->count, set->signing->id);
 		set_install(set);
+		log_info("keys read again: %zu, signing with %s", set->count, keys_signing()->id);
 		return;
 	}
 	log_error("key directory: %s; the present keys stay", wrong);
@@ -282,7 +285,17 @@ const struct key *keys_find(const char *id, size_t len)
 
 const struct key *keys_signing(void)
 {
-	return current != NULL ? current->signing : NULL;
+	const struct key *last = NULL;
+	for (size_t i = current != NULL ? current->count : 0; i > 0; i--) {
+		const struct key *key = &current->keys[i - 1];
+		if (!key->has_private)
+			continue;
+		if (keys_now() - key->since >= KEY_SETTLE_S)
+			return key;
+		if (last == NULL)
+			last = key;
+	}
+	return last; /* all are new, as on the first day */
 }
 
 uint64_t keys_generation(void)

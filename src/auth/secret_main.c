@@ -119,13 +119,27 @@ static int write_whole(int fd, const char *bytes, size_t len)
 	return fsync(fd) == 0 ? 0 : errno;
 }
 
+/*
+ * Whoever may list the directory by its group may read the key in it: the server, when another user
+ * makes its keys. Failing leaves the key to its maker alone, which the server's log will show.
+ */
+static void share_with_group(int fd, const char *dir)
+{
+	struct stat st;
+	if (stat(dir, &st) == 0 && (st.st_mode & S_IXGRP) != 0 &&
+	    fchown(fd, (uid_t)-1, st.st_gid) == 0)
+		(void)fchmod(fd, S_IRUSR | S_IWUSR | S_IRGRP);
+}
+
 /* Written under a hidden name first, which keys_load and keys_refresh pass over. 0, or an errno. */
-static int store_key(const char *path, const char *temporary, const char *pem, size_t len)
+static int store_key(const char *dir, const char *path, const char *temporary, const char *pem,
+		     size_t len)
 {
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
 	if (fd == -1)
 		return errno;
 	int error = write_whole(fd, pem, len);
+	share_with_group(fd, dir);
 	if (close(fd) == -1 && error == 0)
 		error = errno;
 	if (error == 0 && rename(temporary, path) == -1)
@@ -168,7 +182,7 @@ static int run_new_key(const char *dir)
 	if (bio == NULL)
 		return fail("new-key", "OpenSSL makes no key");
 	long size = BIO_get_mem_data(bio, &pem);
-	int error = store_key(path, temporary, pem, (size_t)size);
+	int error = store_key(dir, path, temporary, pem, (size_t)size);
 	BIO_free(bio);
 	if (error != 0)
 		return fail(path, strerror(error));

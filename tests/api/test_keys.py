@@ -22,7 +22,7 @@ from support import raw
 from support.client import Client, login
 from support.server import ROOT, Server
 
-SOON = 8  # seconds within which every worker has looked at the keys
+SOON = 25  # seconds within which every worker has looked at the keys, and a new one signs (10 s after it came)
 
 
 @pytest.fixture(scope="module")

@@ -308,6 +308,7 @@ def test_5_mb_end_in_a_readable_413(server, connect, scheme):
     serves(server, scheme)
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_5_mb_by_common_clients(server, scheme, tmp_path):
     url = {"http": server.http, "https": server.https}[scheme] + "/v1/auth/refresh"
     reply = requests.post(url, data=b"x" * 5_000_000, headers=dict([JSON]), verify=False, timeout=SECONDS)

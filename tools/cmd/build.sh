@@ -19,10 +19,17 @@ build() {
 	say "building in $BUILD_DIR"
 	build_configure "${options[@]}"
 	# Make says much when there is nothing to do; what is compiled is worth seeing.
-	cmake --build "$BUILD_DIR" --parallel "$(nproc)" --target "${targets[@]}" 2>&1 |
-		{ grep -v -E 'Built target|Consolidate compiler|^make|^gmake' || true; } >&2 ||
-		fail "the build failed"
+	PYTHONDONTWRITEBYTECODE=1 cmake --build "$BUILD_DIR" --parallel "$(nproc)" --target "${targets[@]}" 2>&1 |
+		{ grep -v -E 'Built target|Consolidate compiler|^g?make(\[[0-9]+\])?: [^*]' || true; } >&2 ||
+		{ give_back "$BUILD_DIR" && fail "the build failed"; }
+	give_back "$BUILD_DIR"
 	exec {fd}>&-
+}
+
+# give_back DIR: what root makes in the directory of another user is that user's, who will work there again.
+give_back() {
+	[ "$(id -u)" -ne 0 ] || [ "$(stat -c %U "$1")" = root ] ||
+		find "$1" -xdev -user root -exec chown -h --reference="$1" {} +
 }
 
 # CMake configures again by itself when CMakeLists.txt changes; we when the options do.

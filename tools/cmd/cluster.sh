@@ -226,7 +226,7 @@ cluster_furnish() {
 		# From standard input: a command line is there for everyone to read.
 		printf "ALTER ROLE partystudy_app PASSWORD '%s';\n" "$(cat "$VAR/db-password.new")" |
 			database_psql "$ADMIN_CONNECTION" -f -
-		mv "$VAR/db-password.new" "$VAR/db-password" # last: it says that all of this has been done
+		mv -f "$VAR/db-password.new" "$VAR/db-password" # last: it says that all of this has been done
 	fi
 }
 

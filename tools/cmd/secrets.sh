@@ -36,8 +36,8 @@ secrets_certificate() {
 			-keyout "$dir/key.new" -out "$dir/cert.new" 2>"$VAR/log/openssl.log") ||
 			fail "openssl could not make a certificate; see $VAR/log/openssl.log"
 		chmod 644 "$dir/cert.new"
-		mv "$dir/key.new" "$dir/key.pem"
-		mv "$dir/cert.new" "$dir/cert.pem"
+		mv -f "$dir/key.new" "$dir/key.pem"
+		mv -f "$dir/cert.new" "$dir/cert.pem"
 	fi
 	secrets_protect "$dir" "$dir/key.pem"
 }
@@ -62,5 +62,5 @@ demo_password() {
 		password+=${letters:byte%32:1}
 	done
 	(umask 077 && printf '%s\n' "$password" >"$VAR/demo-password.new")
-	mv "$VAR/demo-password.new" "$VAR/demo-password"
+	mv -f "$VAR/demo-password.new" "$VAR/demo-password"
 }

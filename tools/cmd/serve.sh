@@ -93,7 +93,7 @@ write_kore_conf() {
 	text=${text//@SECCOMP_TRACE@/"$([ "$(setting PARTYSTUDY_SECCOMP_TRACE)" = 1 ] && echo yes || echo no)"}
 	text=${text//@BODY_MAX@/"$(largest_body)"}
 	printf '%s\n' "$text" >"$VAR/kore.conf.new"
-	mv "$VAR/kore.conf.new" "$VAR/kore.conf"
+	mv -f "$VAR/kore.conf.new" "$VAR/kore.conf"
 	ln -sfn "$BUILD_DIR/libpartystudy.so" "$VAR/libpartystudy.so"
 	[ "$SANITIZE" = 0 ] || ln -sfn "$BUILD_DIR/libsanitize_preload.so" "$VAR/libsanitize_preload.so"
 }
@@ -134,6 +134,8 @@ server_environment() {
 	export PARTYSTUDY_KEY_DIR=${PARTYSTUDY_KEY_DIR:-keys}
 	export PARTYSTUDY_TLS_CERT=${PARTYSTUDY_TLS_CERT:-tls/cert.pem}
 	export PARTYSTUDY_TLS_KEY=${PARTYSTUDY_TLS_KEY:-tls/key.pem}
+	# libpq looks for certificates in the home directory, and gives up where it may not look.
+	[ "$(server_user)" = "$(id -un)" ] || HOME=$(getent passwd "$(server_user)" | cut -d : -f 6)
 	# An error has to end the process. Kore and what it leaves behind at exit are not ours to judge.
 	export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:disable_coredump=1
 	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -143,7 +145,7 @@ server_environment() {
 run_server() {
 	local ops status=0 log=$VAR/log/server.log
 	ops=$(setting PARTYSTUDY_OPS_PORT)
-	[ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -lt 50000000 ] || mv "$log" "$log.1"
+	[ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -lt 50000000 ] || mv -f "$log" "$log.1"
 	say "starting the server"
 	(serve_exec setsid) >>"$log" 2>&1 </dev/null &
 	KORE_PID=$!
@@ -199,6 +201,7 @@ run_cleanup() {
 		cluster_stop
 	fi
 	rm -f "$VAR/run.pid"
+	give_back "$VAR"
 }
 
 welcome() {
