@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "auth/auth_priv.h"
+#include "core/clock.h"
 #include "auth/permission.h"
 #include "core/conf.h"
 

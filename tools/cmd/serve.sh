@@ -222,6 +222,7 @@ welcome() {
 cmd_stop() {
 	local pid deadline
 	[ -d "$VAR" ] || { say "nothing runs" && return; }
+	[ -w "$VAR" ] || fail "$VAR belongs to another user, and what runs there too: stop it as that user"
 	cluster_locate
 	exec {LOCK_FD}>&-
 	exec {LOCK_FD}>>"$VAR/lock"
@@ -230,7 +231,7 @@ cmd_stop() {
 	else
 		pid=$(running_pid) || fail "something holds $VAR/lock, but its process is not to be found"
 		say "stopping process $pid"
-		kill -TERM "$pid"
+		kill -TERM "$pid" 2>/dev/null || fail "process $pid belongs to another user: stop it as that user"
 		deadline=$(($(setting PARTYSTUDY_DRAIN_TIMEOUT) + 30))
 		flock -w "$deadline" "$LOCK_FD" || fail "process $pid has not ended within $deadline s"
 	fi
