@@ -248,6 +248,8 @@ BEGIN
     ELSIF o.version <> expected THEN
         RETURN QUERY SELECT 'version_mismatch', NULL::text;
         RETURN;
+    ELSIF change = '{}' THEN
+        RETURN;
     END IF;
     IF change ? 'parent_id' AND (change->>'parent_id')::uuid IS DISTINCT FROM o.parent_id THEN
         IF o.parent_id IS NULL OR change->>'parent_id' IS NULL THEN

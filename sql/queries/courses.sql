@@ -87,7 +87,7 @@ WITH target AS (
            archived_at = CASE WHEN :status::text = 'archived' THEN now() END,
            version = c.version + 1, updated_at = now()
       FROM target, verdict
-     WHERE c.course_id = target.course_id AND verdict.problem IS NULL
+     WHERE c.course_id = target.course_id AND verdict.problem IS NULL AND :body::jsonb <> '{}'
 )
 SELECT refuse_if(problem) FROM verdict
 
@@ -149,7 +149,7 @@ WITH target AS (
        SET title = coalesce(:title::text, ch.title), position = coalesce(:position::integer, ch.position),
            version = ch.version + 1, updated_at = now()
       FROM target, verdict
-     WHERE ch.chapter_id = target.chapter_id AND verdict.problem IS NULL
+     WHERE ch.chapter_id = target.chapter_id AND verdict.problem IS NULL AND :body::jsonb <> '{}'
 )
 SELECT refuse_if(problem) FROM verdict
 
@@ -205,7 +205,7 @@ WITH target AS (
            removed_at = CASE WHEN :removed::boolean THEN now() END,
            version = l.version + 1, updated_at = now()
       FROM target, verdict
-     WHERE l.lesson_id = target.lesson_id AND verdict.problem IS NULL
+     WHERE l.lesson_id = target.lesson_id AND verdict.problem IS NULL AND :body::jsonb <> '{}'
 )
 SELECT refuse_if(problem, CASE WHEN problem = 'unknown_reference' THEN 'chapter_id' END) FROM verdict
 

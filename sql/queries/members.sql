@@ -79,7 +79,7 @@ WITH scope AS (
            external_id = CASE WHEN :body::jsonb ? 'external_id' THEN :external_id::text ELSE m.external_id END,
            version = m.version + 1, updated_at = now()
       FROM target, verdict
-     WHERE m.member_id = target.member_id AND verdict.problem IS NULL
+     WHERE m.member_id = target.member_id AND verdict.problem IS NULL AND :body::jsonb <> '{}'
 )
 SELECT refuse_if(problem, CASE WHEN problem = 'outside_scope' THEN 'org_id' END) FROM verdict
 

@@ -28,7 +28,6 @@ static const char *status_text(int status)
 	    {403, "Forbidden"},
 	    {404, "Not Found"},
 	    {405, "Method Not Allowed"},
-	    {406, "Not Acceptable"},
 	    {408, "Request Timeout"},
 	    {409, "Conflict"},
 	    {411, "Length Required"},

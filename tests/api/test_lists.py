@@ -303,3 +303,17 @@ def test_an_id_in_capitals_is_the_same_id(scene, admin):
     member = scene.member(demo_id(10011))
     assert admin.get("/v1/members/" + member["member_id"].upper()).json() == member
     admin.get("/v1/members/" + new_id().upper(), 404)
+
+
+# ── a patch of nothing ──
+
+def test_a_patch_of_nothing_changes_nothing(scene, admin):
+    org = scene.org()["org_id"]
+    course = scene.course(org)
+    base, chapter = "/v1/courses/" + course["course_id"], course["chapters"][0]
+    things = ["/v1/orgs/" + org, "/v1/members/" + scene.member(org)["member_id"], base,
+              f"{base}/chapters/{chapter['chapter_id']}", f"{base}/lessons/{chapter['lessons'][0]['lesson_id']}"]
+    before = scene.checksum()
+    for path in things:
+        admin.patch(path, {}, 200)
+    assert scene.checksum() == before

@@ -19,9 +19,11 @@ packages_install() {
 	[ ${#missing[@]} -gt 0 ] || return 0
 	command -v apt-get >/dev/null ||
 		fail "apt-get is needed to install these, or install them yourself: ${missing[*]}"
+	[ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+		fail "these are missing, and installing them needs root or sudo: apt-get install ${missing[*]}"
 	say "installing: ${missing[*]}"
 	packages_apt "${missing[@]}" ||
-		fail "could not install (root or sudo is needed): apt-get install ${missing[*]}"
+		fail "these could not be installed, for the reasons above: apt-get install ${missing[*]}"
 }
 
 packages_missing() {
@@ -36,8 +38,8 @@ packages_missing() {
 packages_apt() (
 	root=()
 	if [ "$(id -u)" -ne 0 ]; then
-		command -v sudo >/dev/null || return 1
 		root=(sudo)
+		sudo true || return 1
 	fi
 	if [[ " $* " == *" postgresql "* ]]; then
 		trap no_system_cluster_end EXIT
