@@ -131,7 +131,11 @@ cluster_place() {
 		PG_HOME=/var/lib/postgresql/partystudy-$(printf '%s' "$VAR" | sha256sum | cut -c 1-12)
 		printf '%s\n' "$PG_HOME" >"$VAR/pg-location"
 		cluster_locate
-		say "$PG_USER cannot reach $VAR: the database will be in $PG_HOME"
+		if [ -d "$PG_HOME/data" ]; then
+			say "using the database that $PG_HOME still holds; remove that directory to begin anew"
+		else
+			say "$PG_USER cannot reach $VAR: the database will be in $PG_HOME"
+		fi
 	fi
 	mkdir -p "$PG_HOME"
 	cluster_place_socket

@@ -76,6 +76,8 @@ settings_derive() {
 	BUILD_TYPE=$(setting PARTYSTUDY_BUILD_TYPE)
 	BUILD_DIR=${PARTYSTUDY_BUILD_DIR:-$ROOT/build}
 	[ "$SANITIZE" = 0 ] || BUILD_DIR+=-asan
+	[[ $ROOT$VAR$BUILD_DIR != *[][*?\#\;:\<\>\|\"\$\`\\$'\n']* ]] ||
+		misuse "CMake and pg_ctl cannot work in a directory with one of [ ] * ? # ; : < > | \" \$ \` \\ in its path"
 	DEMO=${PARTYSTUDY_DEMO:-$(external_database && echo 0 || echo 1)}
 	# libpq's own variables are for a database of the user's; for the private one they only mislead.
 	external_database || unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE \
