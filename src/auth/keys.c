@@ -211,9 +211,13 @@ int keys_load(const char *dir, char *error, size_t size)
 		snprintf(error, size, "libsodium cannot start");
 		return -1;
 	}
-	/* Kept as an absolute path: the workers may stand in another directory. */
-	if (realpath(dir, directory) == NULL) {
-		snprintf(error, size, "%s: %s", dir, strerror(errno));
+	/*
+	 * As it was given: an absolute path may lead through directories that the user of the
+	 * workers cannot enter, while they stand where the parent does (conf/kore.conf.in).
+	 */
+	int len = snprintf(directory, sizeof(directory), "%s", dir);
+	if (len < 0 || (size_t)len >= sizeof(directory)) {
+		snprintf(error, size, "%s: %s", dir, strerror(ENAMETOOLONG));
 		return -1;
 	}
 	int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -245,6 +249,16 @@ static void refresh_marked(struct key_set *set, int dir_fd)
 	set_free(set);
 }
 
+/* Said when it begins and when it ends, not with every look. */
+static void note_unreadable(bool unreadable)
+{
+	static bool noted;
+	if (unreadable && !noted)
+		log_error("key directory %s: %s; the present keys stay", directory,
+			  strerror(errno));
+	noted = unreadable;
+}
+
 static bool marks_changed(const struct key_set *set)
 {
 	return set->marked != current->marked ||
@@ -258,6 +272,7 @@ void keys_refresh(void)
 	if (current == NULL)
 		return;
 	int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	note_unreadable(dir_fd == -1);
 	struct key_set *set = dir_fd == -1 ? NULL : mem_alloc(sizeof(*set));
 	if (set != NULL) {
 		set->marked = key_list(dir_fd, set->marks, &bad_name);
@@ -285,17 +300,17 @@ const struct key *keys_find(const char *id, size_t len)
 
 const struct key *keys_signing(void)
 {
-	const struct key *last = NULL;
+	const struct key *first = NULL;
 	for (size_t i = current != NULL ? current->count : 0; i > 0; i--) {
 		const struct key *key = &current->keys[i - 1];
 		if (!key->has_private)
 			continue;
 		if (keys_now() - key->since >= KEY_SETTLE_S)
 			return key;
-		if (last == NULL)
-			last = key;
+		if (first == NULL || key->since < first->since)
+			first = key;
 	}
-	return last; /* all are new, as on the first day */
+	return first; /* all are new, as on the first day: the one that has been there longest */
 }
 
 uint64_t keys_generation(void)

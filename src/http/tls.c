@@ -183,15 +183,14 @@ static SSL_CTX *context_new(char *error, size_t size)
 /* ── the files ──────────────────────────────────────────────────────────────────────────────── */
 
 /*
- * The workers stand in another directory than the parent. The path is made absolute but symbolic
- * links are left in it, since renewal tools replace the link and not the file.
+ * The path stays as it was given. Made absolute, it would lead through directories that the user of
+ * the workers may not enter (a checkout below /root); relative, it starts where they stand, since
+ * conf/kore.conf.in makes the parent's directory their root. Symbolic links stay too: renewal tools
+ * replace the link and not the file.
  */
-static bool absolute(char out[PATH_MAX], const char *path)
+static bool keep_path(char out[PATH_MAX], const char *path)
 {
-	char cwd[PATH_MAX] = "";
-	if (path[0] != '/' && getcwd(cwd, sizeof cwd) == NULL)
-		return false;
-	int len = snprintf(out, PATH_MAX, "%s%s%s", cwd, cwd[0] != '\0' ? "/" : "", path);
+	int len = snprintf(out, PATH_MAX, "%s", path);
 	return len > 0 && len < PATH_MAX;
 }
 
@@ -212,7 +211,7 @@ static bool stamp_same(const struct stamp *a, const struct stamp *b)
 
 int tls_init(const char *cert, const char *key, char *error, size_t size)
 {
-	if (!absolute(tls.cert, cert) || !absolute(tls.key, key)) {
+	if (!keep_path(tls.cert, cert) || !keep_path(tls.key, key)) {
 		(void)snprintf(error, size, "the path of %s or %s is too long", cert, key);
 		return -1;
 	}

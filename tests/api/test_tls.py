@@ -85,8 +85,12 @@ def test_the_certificate_is_for_this_machine(server):
 
 @pytest.mark.parametrize("name", VERSIONS)
 def test_resumption_at_every_worker(server, name):
+    resumes_everywhere(server, VERSIONS[name])
+
+
+def resumes_everywhere(server, version):
     """A ticket of one worker is good at the other."""
-    context = only(VERSIONS[name])
+    context = only(version)
     before = by_worker(server)
     with Wire(server, "https", context=context) as wire:
         assert not wire.socket.session_reused
@@ -191,8 +195,7 @@ def test_a_renewed_certificate(renewing, tmp_path):
         for wire in kept:
             assert wire.ask("GET", JWKS).status_code == 200, "a connection of before goes on"
         for version in VERSIONS.values():
-            with Wire(renewing, "https", context=only(version)) as wire:
-                assert wire.ask("GET", JWKS).status_code == 200
+            resumes_everywhere(renewing, version)  # also with a context that each worker has made for itself
     with Wire(renewing, "https", context=context, session=session) as wire:
         assert wire.ask("GET", JWKS).status_code == 200, "a session of before may be refused, not the client"
     for wire in kept:

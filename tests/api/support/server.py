@@ -96,7 +96,11 @@ class Server:
 
     def close(self):
         if self.process is not None:
-            self.stop()
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
         self.command("_cluster-stop", check=False)
         shutil.rmtree(self.var, ignore_errors=True)
 
