@@ -8,4 +8,8 @@
 
 void access_log(struct request *rq, size_t bytes);
 
+/* The same for a message that was refused before it became a request. */
+void access_log_refusal(const struct connection *c, enum problem problem, const char *request_id,
+			size_t bytes);
+
 #endif

@@ -11,6 +11,7 @@
 #include "core/conf.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "http/access_log.h"
 #include "http/listen.h"
 #include "http/reply.h"
 #include "http/tls.h"
@@ -174,11 +175,14 @@ void conn_refuse(struct connection *c, enum problem problem)
 	struct conn *conn = conn_of(c);
 	struct buf out;
 	buf_init(&out, 512);
-	reply_refusal(&out, problem, conn->chinese ? LANGUAGE_ZH : LANGUAGE_EN, conn->request_id);
+	if (conn->request_id[0] == '\0')
+		uuid_v7(conn->request_id);
+	reply_refusal(&out, problem, conn->chinese ? LANGUAGE_ZH : LANGUAGE_EN, conn->request_id,
+		      c->ssl != NULL);
 	if (!out.failed)
 		net_send_queue(c, out.data, out.len);
+	access_log_refusal(c, problem, conn->request_id, out.len);
 	buf_free(&out);
-	log_debug("refused a message: %s", problem_info(problem)->code);
 	conn_enter(conn, CONN_LINGER);
 	if (!net_send_flush(c))
 		kore_connection_disconnect(c);

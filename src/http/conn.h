@@ -39,6 +39,9 @@ void conn_reply(struct http_request *req, const void *head, size_t head_len, con
 /* True when the reply must carry connection: close (the client asked, HTTP/1.0, or we drain). */
 bool conn_must_close(const struct http_request *req);
 
+/* The peer's address as text. */
+void conn_peer(const struct connection *c, char *out, size_t size);
+
 /* The client's address as text: the peer, or what a trusted proxy says in X-Forwarded-For. */
 void conn_address(const struct http_request *req, char *out, size_t size);
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void peer_address(const struct connection *c, char *out, size_t size)
+void conn_peer(const struct connection *c, char *out, size_t size)
 {
 	if (inet_ntop(AF_INET, &c->addr.ipv4.sin_addr, out, (socklen_t)size) == NULL)
 		(void)snprintf(out, size, "-");
@@ -59,7 +59,7 @@ void conn_address(const struct http_request *req, char *out, size_t size)
 		(void)snprintf(out, size, "-");
 		return;
 	}
-	peer_address(req->owner, out, size);
+	conn_peer(req->owner, out, size);
 	/* Kore's look-up does not change the request. */
 	if (trusted[0] == '\0' || strcmp(out, trusted) != 0 ||
 	    !http_request_header((struct http_request *)(uintptr_t)req, "x-forwarded-for", &list))

@@ -127,7 +127,8 @@ static void compose(struct head *h, struct guard_result *out, struct span host)
 	put_header(h, out, HEADER_HOST, host); /* first: Kore takes any "hostx:" before it for it */
 	if (h->kind == METHOD_BODIED) { /* Kore refuses a POST that does not say its length */
 		struct span length = h->values[HEADER_CONTENT_LENGTH];
-		put_header(h, out, HEADER_CONTENT_LENGTH, length.at != NULL ? length : (struct span){"0", 1});
+		put_header(h, out, HEADER_CONTENT_LENGTH,
+			   length.at != NULL ? length : (struct span){"0", 1});
 	}
 	if (out->close)
 		put_text(h, out, "connection: close\r\n");

@@ -160,20 +160,15 @@ static void head_problem(struct buf *head, enum problem problem, enum language l
 }
 
 void reply_refusal(struct buf *out, enum problem problem, enum language language,
-		   const char *request_id)
+		   const char *request_id, bool secure)
 {
 	struct buf body;
-	char fresh[UUID_TEXT];
 
-	if (request_id[0] == '\0') {
-		uuid_v7(fresh);
-		request_id = fresh;
-	}
 	buf_init(&body, 512);
 	reply_problem_body(&body, problem, NULL, language, request_id);
 	head_open(out, problem_info(problem)->status);
 	head_body(out, PROBLEM_TYPE, body.len);
-	head_common(out, request_id, false, true);
+	head_common(out, request_id, secure, true);
 	head_problem(out, problem, language);
 	if (problem_info(problem)->status == 503)
 		buf_puts(out, "retry-after: 1\r\n");

@@ -19,7 +19,7 @@ void reply_problem_body(struct buf *out, enum problem problem, const struct fiel
  * WWW-Authenticate, Retry-After and the like as the status demands.
  */
 void reply_refusal(struct buf *out, enum problem problem, enum language language,
-                   const char *request_id);
+                   const char *request_id, bool secure);
 
 /* What a reply's head needs to know beyond the answer itself. */
 struct reply_context {

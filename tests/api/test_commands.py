@@ -43,7 +43,7 @@ class Run:
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         if wait:
-            self.ready.wait(LONG)
+            assert self.ready.wait(LONG), self.output
             assert self.process.poll() is None, self.output
 
     def read(self):
@@ -374,6 +374,13 @@ def test_a_database_of_one_s_own(other_cluster):
             assert ("migrating" in run.output) is not again
         wait_gone(place)
         assert place.sql("SELECT count(*) FROM member") == [["0"]]
+        place.command("user", "add", "first", "--name", "首任", "--org", "某机构党委", "--role", "admin",
+                      input="long enough 0\n")
+        with Run(place, last="log: "):
+            admin = login(place.http, "first", "long enough 0")
+            root = admin.get("/v1/me").json()["org_id"]
+            admin.post("/v1/orgs", {"parent_id": root, "kind": "branch", "name": "第一党支部"}, 201)
+        wait_gone(place)
         with Run(place, PARTYSTUDY_DEMO="1"):
             login(place.http, "member", place.password)
             done = place.command("user", "add", "anna", "--name", "Anna", "--org", ROOT_ORG, input="long enough 1\n")

@@ -56,7 +56,8 @@ static void no_length_is_an_empty_body(void **state)
 	char text[128], head[128];
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		snprintf(text, sizeof text, "%s /x HTTP/1.1\r\nHost: a\r\nAccept: b\r\n\r\n", bodied[i]);
+		snprintf(text, sizeof text, "%s /x HTTP/1.1\r\nHost: a\r\nAccept: b\r\n\r\n",
+			 bodied[i]);
 		snprintf(head, sizeof head,
 			 "%s /x HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\naccept: b\r\n\r\n",
 			 bodied[i]);

@@ -65,9 +65,9 @@ user_check_role() {
 }
 
 user_add() {
-	user_sql check_org check_new
+	user_sql first_org check_org check_new undo
 	user_read_password
-	user_sql check_org check_new insert
+	user_sql first_org check_org check_new insert
 	say "added $USER_LOGIN"
 }
 
@@ -139,20 +139,34 @@ user_sql_check_account() {
 	user_sql_refuse known "there is no such user"
 }
 
-user_sql_insert() {
+# uuid NAME: a UUIDv7 in a psql variable: 48 bits of milliseconds, the version, random.
+user_sql_uuid() {
+	cat <<-END
+		SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING
+		       substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+		       FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid AS $1 \\gset
+	END
+}
+
+# In an empty database the first user brings the root organisation along, under the name given.
+user_sql_first_org() {
+	user_sql_uuid first_org
 	cat <<-'END'
-		WITH new_id AS ( -- UUIDv7: 48 bits of milliseconds, the version, random
-		    SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING
-		        substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
-		        FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid AS id
-		), new_member AS (
-		    INSERT INTO member (member_id, org_id, name, stage)
-		    SELECT id, :'org_id', :'name', 'full' FROM new_id RETURNING member_id
-		), new_account AS (
-		    INSERT INTO account (member_id, username, password_hash)
-		    SELECT member_id, :'login', :'password_hash' FROM new_member
-		)
-		INSERT INTO role_grant (member_id, role, org_id) SELECT member_id, :'role', :'org_id' FROM new_member;
+		INSERT INTO org (org_id, path, kind, name)
+		SELECT :'first_org', org_label(:'first_org'), 'committee', :'org' WHERE NOT EXISTS (SELECT FROM org);
+	END
+}
+
+user_sql_undo() {
+	printf 'ROLLBACK; BEGIN;\n'
+}
+
+user_sql_insert() {
+	user_sql_uuid new_id
+	cat <<-'END'
+		INSERT INTO member (member_id, org_id, name, stage) VALUES (:'new_id', :'org_id', :'name', 'full');
+		INSERT INTO account (member_id, username, password_hash) VALUES (:'new_id', :'login', :'password_hash');
+		INSERT INTO role_grant (member_id, role, org_id) VALUES (:'new_id', :'role', :'org_id');
 	END
 }
 
