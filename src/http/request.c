@@ -46,11 +46,6 @@ void request_worker_tick(void)
 	metrics_worker_tick(pending);
 }
 
-int request_pending(void)
-{
-	return pending;
-}
-
 static void on_free(struct http_request *req)
 {
 	struct request *rq = req->hdlr_extra;

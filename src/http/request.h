@@ -20,7 +20,4 @@ void request_worker_tick(void);
 /* The one route: Kore calls it for a new request and again after each wake-up. */
 int request_entry(struct http_request *req);
 
-/* Requests that have not been answered yet. */
-int request_pending(void);
-
 #endif
