@@ -139,7 +139,8 @@ $$;
 -- Merges one report. `live` is a report as it happens: the server's own clock says how much time
 -- has passed since the last one. Otherwise started and ended are the client's claim (already
 -- corrected for its clock), for study done offline.
--- Returns whether it told anything new, and the units that were new in the claim and in the credit, or a problem code for this report.
+-- Returns whether it told anything new, and the units that were new in the claim and in the credit,
+-- or a problem code for this report.
 -- The reports of one member are merged one after the other, and none while the course is changed:
 -- whoever recounts a course holds its lock exclusively, in a statement before (course_lock).
 CREATE FUNCTION progress_merge(member uuid, lesson uuid, stretches jsonb, at_position integer,

@@ -22,7 +22,7 @@ WITH skew AS (
     SELECT i.ordinality, i.value FROM jsonb_array_elements(:items::jsonb) WITH ORDINALITY AS i
      ORDER BY i.ordinality
 )
-SELECT i.value->>'id' AS id, i.value->>'lesson_id' AS lesson_id, r.problem, r.changed,
+SELECT (i.value->>'lesson_id')::uuid AS lesson_id, r.problem, r.changed,
        r.claimed_new, r.credited_new
   FROM item i CROSS JOIN skew
  CROSS JOIN LATERAL progress_merge(

@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static void set_study_rules(struct op *op)
 {
@@ -56,7 +55,8 @@ void me_progress_put(struct op *op)
 
 struct batch {
 	size_t count;
-	bool *bad; /* per item: the validator refused it */
+	const struct field_error *
+	    *bad; /* per item: what the validator has against it, NULL nothing */
 };
 
 /* The index in "items[3].lesson_id"; `count` or more when the field is not an item's. */
@@ -71,7 +71,7 @@ static const char *good_items(struct op *op, const struct batch *batch, json_t *
 	const char *text = NULL;
 
 	for (size_t i = 0; good != NULL && i < batch->count; i++) {
-		if (!batch->bad[i])
+		if (batch->bad[i] == NULL)
 			(void)json_array_append(good, json_array_get(items, i));
 	}
 	if (good != NULL)
@@ -109,22 +109,18 @@ static void write_units(struct jsonw *w, int64_t claimed, int64_t credited)
 }
 
 /* What the validator had against the item: the field within it and the reason. */
-static void write_bad_item(struct op *op, struct jsonw *w, json_t *item, size_t index)
+static void write_bad_item(struct op *op, struct jsonw *w, json_t *item,
+			   const struct field_error *error)
 {
-	const struct field_error *error = op->reply.errors;
+	const char *detail = op->language == LANGUAGE_EN ? error->detail_en : error->detail_zh;
 
 	jsonw_object_open(w);
 	write_identity(w, json_is_object(item) ? item : NULL);
 	jsonw_key(w, "status");
 	jsonw_text(w, "refused");
 	jsonw_key(w, "problem");
-	while (error != NULL && item_of(error->field) != index)
-		error = error->next;
 	write_problem(w, "validation_failed",
-		      error == NULL ? NULL
-				    : arena_printf(op->arena, "%s: %s", error->field,
-						   op->language == LANGUAGE_EN ? error->detail_en
-									       : error->detail_zh));
+		      arena_printf(op->arena, "%s: %s", error->field, detail));
 	write_units(w, 0, 0);
 	jsonw_object_close(w);
 }
@@ -161,35 +157,40 @@ static void write_good_item(struct op *op, struct jsonw *w, json_t *item, struct
 	jsonw_object_close(w);
 }
 
-/* True when an item of the lesson was accepted: only then is its state part of the answer. */
-static bool lesson_accepted(struct op *op, struct db_call *call, const char *lesson)
+/* The lessons of which an item was accepted, as the keys of an object; NULL when memory is short.
+ */
+static json_t *accepted_lessons(struct op *op, struct db_call *call)
 {
 	int problem = db_column(call, op->first_step, "problem");
 	int id = db_column(call, op->first_step, "lesson_id");
+	json_t *lessons = json_object();
 
-	for (int row = 0; row < db_rows(call, op->first_step); row++) {
-		if (db_value(call, op->first_step, row, problem, NULL) == NULL &&
-		    strcasecmp(db_value(call, op->first_step, row, id, NULL), lesson) == 0)
-			return true;
+	for (int row = 0; lessons != NULL && row < db_rows(call, op->first_step); row++) {
+		if (db_value(call, op->first_step, row, problem, NULL) == NULL)
+			(void)json_object_set_new(
+			    lessons, db_value(call, op->first_step, row, id, NULL), json_true());
 	}
-	return false;
+	return lessons;
 }
 
+/* Their states: what was refused has none in the answer. */
 static void write_lessons(struct op *op, struct db_call *call)
 {
 	struct buf *out = &op->reply.body;
 	int step = op->first_step + 1, shown = 0;
 	int id = db_column(call, step, "lesson_id");
+	json_t *accepted = accepted_lessons(op, call);
 
 	buf_puts(out, ",\"lessons\":[");
 	for (int row = 0; row < db_rows(call, step); row++) {
-		if (!lesson_accepted(op, call, db_value(call, step, row, id, NULL)))
+		if (json_object_get(accepted, db_value(call, step, row, id, NULL)) == NULL)
 			continue;
 		if (shown++ > 0)
 			buf_putc(out, ',');
 		db_row_json(out, call, step, row);
 	}
 	buf_puts(out, "]}");
+	json_decref(accepted);
 }
 
 static void on_batch(struct op *op, struct db_call *call)
@@ -206,8 +207,8 @@ static void on_batch(struct op *op, struct db_call *call)
 	for (size_t i = 0; i < batch->count; i++) {
 		json_t *item = json_array_get(items, i);
 
-		if (batch->bad[i])
-			write_bad_item(op, &w, item, i);
+		if (batch->bad[i] != NULL)
+			write_bad_item(op, &w, item, batch->bad[i]);
 		else if (row < db_rows(call, op->first_step))
 			write_good_item(op, &w, item, call, row++);
 	}
@@ -228,11 +229,13 @@ void me_progress_batch(struct op *op)
 		return;
 	}
 	batch->count = json_array_size(items);
-	batch->bad = arena_alloc(op->arena, batch->count);
+	batch->bad = arena_alloc(op->arena, batch->count * sizeof(*batch->bad));
 	for (const struct field_error *e = op->reply.errors; e != NULL && batch->bad != NULL;
 	     e = e->next) {
-		if (item_of(e->field) < batch->count)
-			batch->bad[item_of(e->field)] = true;
+		size_t item = item_of(e->field);
+
+		if (item < batch->count && batch->bad[item] == NULL)
+			batch->bad[item] = e;
 	}
 	if (batch->bad == NULL) {
 		op_fail(op, PROBLEM_internal_error);
